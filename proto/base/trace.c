@@ -1,0 +1,17 @@
+#include "proto/base/trace.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum { TRACE_TEXT_MAX = 1024 };
+
+void trace_event(const struct trace *trace, enum trace_level level, const char *event,
+                 const char *format, ...) {
+    if (trace == NULL || trace->sink == NULL || level < trace->level) return;
+    char text[TRACE_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    trace->sink(trace->context, level, event, text);
+}
