@@ -1,0 +1,83 @@
+// One execution of one command: what a handler sees. Lives on dispatch's stack.
+// A handler reads through const lookups, changes through txn_* with call->txn, and answers through
+// call->reply. It never blocks, never looks at sockets, the log or other clients.
+#ifndef ACKD_SERVER_ENGINE_CALL_H
+#define ACKD_SERVER_ENGINE_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/slice.h"
+#include "proto/resp/reply.h"
+#include "server/engine/client.h"
+#include "server/engine/command.h"
+#include "server/engine/engine.h"
+#include "storage/store.h"
+#include "storage/txn.h"
+
+struct call {
+    struct engine *engine;
+    struct client *client;
+    const struct command *command;
+    size_t argc;
+    const struct slice *argv; // lends until the handler returns
+    struct reply reply;
+    struct txn *txn; // open for every command with COMMAND_WRITES, NULL for others
+    int64_t now_ms;  // wall clock, the same for the whole call
+    unsigned db;
+    bool is_retry; // a waiter is being tried again
+    bool may_wait; // false inside MULTI and scripts: call_wait answers as if timed out
+};
+
+// ---- lookups (count hits and misses, touch the key unless the client asked not to)
+
+// NULL when absent. Any type.
+const struct entry *call_lookup(struct call *call, struct slice key);
+// Returns false after having answered WRONGTYPE. *out is NULL when the key is absent.
+bool call_lookup_type(struct call *call, struct slice key, enum value_type type,
+                      const struct entry **out);
+// The same without counting, touching or answering, for introspection (OBJECT, TTL, DEBUG).
+const struct entry *call_peek(struct call *call, unsigned db, struct slice key);
+
+// ---- answering
+
+void call_wrong_type(struct call *call);   // -WRONGTYPE ...
+void call_syntax_error(struct call *call); // -ERR syntax error
+void call_wrong_arity(struct call *call);  // -ERR wrong number of arguments for '...' command
+// Answers a blob as a bulk string: copies from memory, or from disk through the outbox; a damaged
+// payload answers -ERR CORRUPT ... in its place.
+void call_reply_blob(struct call *call, const struct blob *blob);
+// The bytes of a blob for computing with (INCR, APPEND, GETRANGE...). Lends from call scratch until
+// the next call_bytes. False after having answered -ERR CORRUPT.
+bool call_bytes(struct call *call, const struct blob *blob, struct slice *out);
+
+// ---- arguments (each answers Redis' error and returns false when the argument does not fit)
+
+bool call_arg_i64(struct call *call, size_t index,
+                  int64_t *out); // "ERR value is not an integer or out of range"
+bool call_arg_range_i64(struct call *call, size_t index, int64_t min, int64_t max,
+                        const char *error, int64_t *out); // `error`: the whole text
+bool call_arg_is(const struct call *call, size_t index,
+                 const char *word); // case-insensitive; false beyond argc
+// A blocking timeout in seconds as a double; *deadline_ms is an absolute wall time in ms (rounded
+// up), 0: for ever. "ERR timeout is not a float or out of range", "ERR timeout is negative", "ERR
+// timeout is out of range".
+bool call_arg_timeout(struct call *call, size_t index, int64_t *deadline_ms);
+
+// ---- blocking
+
+enum wait_answer { // what is answered when the deadline passes
+    WAIT_ANSWER_NULL,
+    WAIT_ANSWER_NULL_ARRAY,
+};
+
+// Hangs the command on its keys until one of them may serve it, the deadline passes, or CLIENT
+// UNBLOCK. `value_type`: what the keys must hold to be worth a retry. Returns what the handler is
+// to return. On a retry the waiter keeps its place. Where waiting is not allowed it answers as if
+// timed out.
+enum call_result call_wait(struct call *call, const struct slice *keys, size_t count,
+                           enum value_type value_type, int64_t deadline_ms,
+                           enum wait_answer answer);
+
+#endif

@@ -1,0 +1,69 @@
+// One connected client, without its socket. State is the list it hangs on and the flags below.
+#ifndef ACKD_SERVER_ENGINE_CLIENT_H
+#define ACKD_SERVER_ENGINE_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/link.h"
+#include "proto/resp/reply.h"
+#include "proto/resp/request.h"
+#include "server/engine/outbox.h"
+
+struct engine;
+struct waiter;
+struct command;
+
+enum { CLIENT_ADDRESS_MAX = 128, CLIENT_NAME_MAX = 1024 };
+
+// How a client came; strings as CLIENT LIST shows them.
+struct client_origin {
+    char address[CLIENT_ADDRESS_MAX]; // "127.0.0.1:53122", "/path/sock:0"
+    char local_address[CLIENT_ADDRESS_MAX];
+    int fd; // for CLIENT LIST, -1 in tests
+    bool is_unix;
+    bool is_loopback; // protected mode
+};
+
+enum client_reply_mode {
+    CLIENT_REPLY_ON,
+    CLIENT_REPLY_OFF,
+    CLIENT_REPLY_SKIP_NEXT,
+    CLIENT_REPLY_SKIP
+};
+
+struct client {
+    struct link all;      // engine->clients
+    struct link pending;  // engine->runnable, ->paused, ->sendable ...: see engine.c
+    struct link sendable; // engine->sendable: has bytes that may leave, or is to be closed
+    uint64_t id;
+    struct engine *engine;
+    void *conn; // the net layer's; the engine hands it back, never looks inside
+    struct client_origin origin;
+    struct request request;
+    struct outbox outbox;
+    enum resp_version resp;
+    unsigned db;
+    char *name;     // owned, NULL: none
+    char *lib_name; // CLIENT SETINFO
+    char *lib_version;
+    const char *user; // "default"
+    bool is_authenticated;
+    bool closes_after_reply; // QUIT, protocol error, killed by itself: flush what is fenced, then
+                             // close
+    bool closes_now;         // killed, output limit: the net layer closes at once
+    bool is_paused_input;    // the net layer does not read this socket
+    bool no_evict;
+    bool no_touch;
+    enum client_reply_mode reply_mode;
+    struct waiter *waiter; // not NULL: a blocked command
+    const struct command *last_command;
+    int64_t connected_ms;
+    int64_t active_ms; // last request
+    uint64_t input_bytes;
+    uint64_t output_bytes;
+    uint64_t commands;
+    int64_t output_soft_since_ms; // over the soft limit since; 0: not
+};
+
+#endif

@@ -1,0 +1,61 @@
+// A hash table of intrusive entries with incremental growth and shrinking and a SCAN cursor that
+// survives both. The guarantee of SCAN: an entry present from the first to the last call of a full
+// iteration is returned at least once.
+#ifndef ACKD_STORAGE_DATA_DICT_H
+#define ACKD_STORAGE_DATA_DICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/rng.h"
+#include "proto/base/slice.h"
+
+// Embedded in whatever the table holds. The key's bytes are reached through the table's `key_of`.
+struct dict_entry {
+    struct dict_entry *next;
+    uint32_t hash;
+};
+
+struct dict_table {
+    struct dict_entry **buckets;
+    size_t bucket_count; // power of two, 0: none
+    size_t used;
+};
+
+struct dict {
+    struct dict_table tables[2]; // [1] is the old one while entries move over
+    size_t moving;               // next bucket of the old table to move
+    struct slice (*key_of)(const struct dict_entry *entry);
+    uint64_t seed;
+};
+
+void dict_init(struct dict *dict, struct slice (*key_of)(const struct dict_entry *), uint64_t seed);
+void dict_deinit(struct dict *dict, void (*free_entry)(void *context, struct dict_entry *entry),
+                 void *context);
+size_t dict_count(const struct dict *dict);
+struct dict_entry *dict_find(const struct dict *dict, struct slice key);
+void dict_insert(struct dict *dict,
+                 struct dict_entry *entry); // the key must not be there; moves a few old buckets
+struct dict_entry *dict_remove(struct dict *dict,
+                               struct slice key); // NULL when absent; the caller frees
+// Visits the entries of a few buckets; returns the next cursor, 0 at the end. The visitor must not
+// change the dict.
+uint64_t dict_scan(const struct dict *dict, uint64_t cursor,
+                   void (*visit)(void *context, struct dict_entry *entry), void *context);
+struct dict_entry *
+dict_random(const struct dict *dict,
+            struct rng *rng); // fair enough: as Redis' "fair" random; NULL when empty
+size_t dict_memory(const struct dict *dict); // of the tables, not the entries
+
+// Visits all entries in table order; the dict must not change meanwhile.
+struct dict_walk {
+    const struct dict *dict;
+    size_t table;
+    size_t bucket;
+    struct dict_entry *next;
+};
+void dict_walk_begin(struct dict_walk *walk, const struct dict *dict);
+struct dict_entry *dict_walk_next(struct dict_walk *walk); // NULL at the end
+
+#endif

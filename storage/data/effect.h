@@ -1,0 +1,119 @@
+// Effects: the only way durable state changes. An effect is one resolved change of one key (or of
+// one whole database) with results, not intentions: no clock, no random numbers and no payload
+// reads are needed to apply it. It is encoded into the meta and payloads of a log record and
+// applied by decoding that record: live service, recovery and fold all call effect_apply on the
+// same bytes. FORMAT.md lists every field.
+//
+// Meta layout: u16 db, u32 key length, key, then the fields of the type. Integers little-endian. A
+// *value* in meta is one tag byte and
+//   INLINE  u8 len, bytes (up to BLOB_MEMORY_MAX)
+//   PAYLOAD u32 len, u32 hash        the bytes are the next piece of the record's payload area
+//   REF     u64 lsn, u32 len, u32 hash  the bytes already lie in the log
+//   HEAP    u32 len, u32 hash        as PAYLOAD, but the value is to be held in memory (strings
+//   edited in place)
+#ifndef ACKD_STORAGE_DATA_EFFECT_H
+#define ACKD_STORAGE_DATA_EFFECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/buf.h"
+#include "proto/base/err.h"
+#include "proto/base/slice.h"
+#include "storage/data/blob.h"
+#include "storage/data/keyspace.h"
+
+// Numbers are on disk: append only, never reuse.
+enum effect_type {
+    EFFECT_KEY_DELETE = 1,    // u8 reason
+    EFFECT_KEY_EXPIRE = 2,    // i64 at_ms; 0: persist
+    EFFECT_DB_FLUSH = 3,      // whole database; db 0xFFFF: all of them
+    EFFECT_DB_SWAP = 4,       // u16 other
+    EFFECT_STRING_SET = 5,    // u8 keeps_expiry, value
+    EFFECT_STRING_APPEND = 6, // value (bytes; the string is INLINE or HEAP already)
+    EFFECT_STRING_WRITE =
+        7, // u32 offset, value: SETRANGE, zero-filled gap (the string is INLINE or HEAP already)
+    EFFECT_LIST_PUSH = 16,   // u8 end, u32 count, values in the order they are pushed
+    EFFECT_LIST_POP = 17,    // u8 end, u32 count
+    EFFECT_LIST_SET = 18,    // u32 index, value
+    EFFECT_LIST_INSERT = 19, // u32 index, value
+    EFFECT_LIST_REMOVE = 20, // u32 count, u32 indexes ascending (positions before the removal)
+    EFFECT_LIST_TRIM = 21,   // u32 from the head, u32 from the tail
+    EFFECT_HASH_SET = 32,    // u32 count, (u32 len, field, value)...
+    EFFECT_HASH_REMOVE = 33, // u32 count, (u32 len, field)...
+};
+
+enum effect_delete_reason { DELETE_COMMAND, DELETE_EXPIRED };
+enum { EFFECT_ALL_DATABASES = 0xFFFF, EFFECT_ELEMENTS_MAX = 1 << 24 };
+
+// A value on its way into an effect: bytes of the client, or a blob that is already in the keyspace
+// (moved or copied by reference).
+struct effect_value {
+    struct slice bytes;      // when blob is NULL
+    const struct blob *blob; // REF: written as a reference; INLINE and HEAP: their bytes
+    bool on_heap;            // keep the bytes in memory whatever their length
+};
+
+// What is to be encoded. One struct for all types; each uses the members its layout names.
+struct effect {
+    enum effect_type type;
+    unsigned db;
+    struct slice key;
+    int64_t at_ms;     // KEY_EXPIRE
+    unsigned other_db; // DB_SWAP
+    uint8_t reason;    // KEY_DELETE
+    bool keeps_expiry; // STRING_SET
+    enum list_end end; // LIST_PUSH, LIST_POP
+    uint32_t offset;   // STRING_WRITE; LIST_SET and LIST_INSERT: index; LIST_TRIM: from the head
+    uint32_t count; // elements of `values`, `fields` or `indexes`; LIST_POP: how many; LIST_TRIM:
+                    // from the tail
+    const struct effect_value *values;
+    const struct slice *fields;
+    const uint32_t *indexes;
+};
+
+// Encodes meta into `meta` (reset first) and collects the payload pieces, which point into the
+// effect's values. `payloads` has room for effect->count + 1 slices.
+void effect_encode(const struct effect *effect, const struct blob_space *space, struct buf *meta,
+                   struct slice *payloads, size_t *payload_count);
+
+// An upper bound of meta + payload bytes of the effect, for splitting and for log_prepare.
+size_t effect_size_max(const struct effect *effect);
+
+// A record as the data layer needs it: the same bytes that lie in the log.
+struct effect_record {
+    uint8_t type;
+    struct slice meta;
+    struct slice payload;
+    uint32_t slot;
+    uint32_t payload_offset;
+};
+
+// What an applied effect did, for observers (waking waiters, keyspace events, WATCH). Slices lend
+// from the record.
+struct effect_outcome {
+    enum effect_type type;
+    unsigned db;
+    unsigned other_db;
+    struct slice key; // empty for whole databases
+    uint8_t reason;
+    uint8_t value_type; // type of the key's value after the effect; 0: the key is gone
+    bool created;       // the key is new
+    bool removed;       // the key is gone now
+    uint32_t added;     // elements or fields that are new
+};
+
+// Applies. ERR_CORRUPT with a fault when the record cannot be decoded or does not fit the state (a
+// bug or damage): the keyspace is then unusable.
+enum err effect_apply(struct keyspace *keyspace, const struct effect_record *record,
+                      struct effect_outcome *out, struct fault *fault);
+
+// Adds `delta` to every reference in the meta that points into [from_lsn, to_lsn). For
+// log_visitor.relocate.
+void effect_relocate(void *context, uint8_t type, char *meta, size_t meta_len, uint64_t from_lsn,
+                     uint64_t to_lsn, uint64_t delta);
+
+const char *effect_type_name(uint8_t type); // "LIST_PUSH"; "UNKNOWN"
+
+#endif

@@ -1,0 +1,65 @@
+// The list type: a counted B+tree (deque.c) whose leaves are chunks of packed blobs. Push and pop
+// at both ends O(1) amortised, by index O(log n). The hash of each element stands in an array of
+// its own in each chunk, so that a search compares 4 bytes per element; long lists that are
+// searched (LREM, LPOS) get an index from hash to chunk, maintained from then on, so that
+// acknowledging a job costs the same in a long processing list.
+//
+// The const functions are the read API for commands. Changes come only from effect_apply.
+#ifndef ACKD_STORAGE_DATA_LIST_H
+#define ACKD_STORAGE_DATA_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "storage/data/blob.h"
+
+enum list_end { LIST_HEAD, LIST_TAIL };
+
+struct list;
+
+struct list_cursor { // valid until the list changes
+    const struct list *list;
+    void *chunk;
+    size_t position; // inside the chunk
+    size_t index;    // in the list
+};
+
+// ---- reading
+size_t list_len(const struct list *list);
+struct blob list_get(const struct list *list, size_t index); // index < len; lends (do not release)
+struct list_cursor list_cursor_at(const struct list *list,
+                                  size_t index); // index <= len; len: the end
+bool list_cursor_next(struct list_cursor *cursor,
+                      struct blob *out); // lends the element and steps on; false at the end
+bool list_cursor_prev(
+    struct list_cursor *cursor,
+    struct blob *out); // lends the element before and steps back; false at the beginning
+
+// Elements whose length and hash equal those of `element`, in list order (or backwards), beginning
+// at `from`. The caller compares the bytes.
+struct list_search {
+    size_t len;
+    uint32_t hash;
+    bool backward;
+    size_t scanned_max; // elements to look at, from `from`; SIZE_MAX: all (LPOS MAXLEN)
+};
+// Returns false when there is none at or behind (before, if backward) `from`; else its index and
+// the lent element.
+bool list_find(const struct list *list, const struct list_search *search, size_t from,
+               size_t *index, struct blob *out);
+size_t list_memory(const struct list *list); // heap bytes, elements included
+bool list_is_indexed(const struct list *list);
+
+// ---- changing (storage/data only)
+struct list *list_new(void);
+void list_free(struct list *list, void (*release)(void *context, struct blob *blob), void *context);
+void list_push(struct list *list, enum list_end end, struct blob blob); // takes the blob
+struct blob list_pop(struct list *list, enum list_end end); // gives the blob; list not empty
+void list_insert(struct list *list, size_t index, struct blob blob); // before index; index <= len
+struct blob list_remove(struct list *list, size_t index);
+struct blob list_replace(struct list *list, size_t index, struct blob blob); // gives the old one
+void list_index_build(struct list *list);
+void list_check(const struct list *list); // asserts all invariants
+
+#endif

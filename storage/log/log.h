@@ -1,0 +1,206 @@
+// The log: an endless sequence of frames in segment files of equal size. It does not know what the
+// frames mean. FORMAT.md (one folder up) says every byte; this header says what can be done and
+// when.
+//
+// Words: lsn = segment sequence * segment_bytes + offset. A *record* is one effect, a *frame* the
+// records of one txn, a *batch* the frames of one flush. Always true: durable_lsn <= end_lsn; bytes
+// below durable_lsn are on disk and are never written again; a flush is exactly one batch; one
+// flush at a time; after a failed write or sync the log is broken for good (fail-stop) and
+// durable_lsn never moves again.
+//
+// One thread (the loop) owns the log. Only log_flush_run and log_slots_run may run elsewhere: they
+// touch nothing but their job.
+#ifndef ACKD_STORAGE_LOG_LOG_H
+#define ACKD_STORAGE_LOG_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/err.h"
+#include "proto/base/histogram.h"
+#include "proto/base/slice.h"
+#include "proto/base/trace.h"
+#include "storage/vfs/vfs.h"
+
+enum {
+    LOG_SEGMENT_BYTES_DEFAULT = 64 << 20,
+    LOG_SEGMENT_BYTES_MIN = 64 << 10, // tests cycle through small ones
+    LOG_ALIGN = 4096,                 // batches begin on it
+    LOG_SLOTS_MAX = 1 << 20,          // references have 20 bits for the slot
+    LOG_RECORD_HEADER_BYTES = 16,
+    LOG_SEAL_AFTER_MS = 20, // without writes
+};
+
+enum log_sync_method {
+    LOG_SYNC_FDATASYNC, // write, then fdatasync
+    LOG_SYNC_DSYNC,     // O_DSYNC
+};
+
+struct log_options {
+    size_t segment_bytes; // power of two; 0: default. An existing directory's own value wins.
+    size_t tail_bytes;    // newest bytes kept in memory, at least
+    size_t reserve_bytes; // room in ready slots that only removals may use
+    unsigned slots_ahead; // zero-written slots kept ready, at least 1
+    enum log_sync_method sync_method;
+    unsigned sync_delay_us;    // added to each sync, for tests
+    uint64_t seed;             // for salts; must differ from start to start
+    int64_t wall_ms;           // goes into headers, for people, when there is no clock
+    const struct clock *clock; // may be NULL; must outlive the log; never decides anything
+    const struct trace *trace; // may be NULL; must outlive the log
+};
+
+struct log;
+
+// ---- opening
+// -----------------------------------------------------------------------------------------------------------
+
+// Locks the directory, creates or reads `ackd.format`, reads the headers of all slots and makes the
+// table of segments. ERR_LOCKED, ERR_FORMAT, ERR_CORRUPT (a slot is missing, ackd.format rotted),
+// ERR_IO, ERR_NO_SPACE.
+enum err log_open(struct log **out, struct vfs *vfs, const struct log_options *options,
+                  struct fault *fault);
+void log_close(struct log *log); // NULL is fine; no flush or slot job may be in flight
+
+// One record as recovery and the live path hand it on. Slices live until the visitor returns.
+struct log_record {
+    uint8_t type;
+    bool is_last; // END of its frame
+    struct slice meta;
+    struct slice payload; // the payload area, 8-byte aligned pieces in the order of the meta
+    uint32_t slot;
+    uint32_t payload_offset; // of the payload area inside the slot's file
+};
+
+struct log_recovery {
+    uint64_t frames;
+    uint64_t records;
+    uint64_t bytes;
+    uint64_t torn_lsn; // 0 when the log ended cleanly
+    uint64_t repersisted_bytes;
+    bool was_sealed;
+};
+
+// What recovery calls. `visit` gets the records of complete frames in order; an error of its own
+// ends the recovery. `relocate` (may be NULL) is called for each record of a batch that is written
+// again at another place, before it is visited: it adds `delta` to the lsns in the meta that lie in
+// [from_lsn, to_lsn), in place, without changing the length.
+struct log_visitor {
+    void *context;
+    enum err (*visit)(void *context, const struct log_record *record);
+    void (*relocate)(void *context, uint8_t type, char *meta, size_t meta_len, uint64_t from_lsn,
+                     uint64_t to_lsn, uint64_t delta);
+};
+
+// Reads everything from `from_lsn` on (0: the beginning), verifies it, hands over the records of
+// complete frames in order, then makes the log ready to append: a torn tail is kept aside (file
+// torn-<lsn>), an unproven last batch is written again into a fresh segment before its records are
+// handed over. Everything found is durable and sealed when this returns. ERR_CORRUPT with file and
+// offset when acknowledged bytes are damaged; then nothing on disk was changed. Once per log_open.
+enum err log_recover(struct log *log, uint64_t from_lsn, const struct log_visitor *visitor,
+                     struct log_recovery *out, struct fault *fault);
+
+// ---- appending (between log_prepare and log_commit nothing can fail)
+// -------------------------------------------------------
+
+enum log_room {
+    LOG_READY,
+    LOG_WAIT,     // slots are being made; try again after log_slots_end
+    LOG_NO_SPACE, // the disk is full
+    LOG_BROKEN,
+};
+
+// Whether a frame of `records` records may be appended. `bytes`: the sum of all metas and payload
+// pieces, each rounded up to 8. `is_removal`: may use the reserve. Counts what segment ends and
+// batch headers may waste, and keeps one ready slot back for the next recovery.
+enum log_room log_prepare(struct log *log, size_t bytes, size_t records, bool is_removal);
+
+// The most bytes (meta + payload, aligned) one record may have.
+size_t log_record_max(const struct log *log);
+
+// Appends a record to the frame in progress (the first begins it). Copies meta and payloads (each
+// padded to 8 bytes). Returns the record as it lies in memory: the slices stay valid until the next
+// log_append.
+struct log_record log_append(struct log *log, uint8_t type, struct slice meta,
+                             const struct slice *payloads, size_t count);
+
+// Ends the frame; returns the lsn behind it. Without a frame in progress: the end of the log.
+uint64_t log_commit(struct log *log);
+
+// ---- making durable
+// --------------------------------------------------------------------------------------------------------
+
+struct log_flush;
+
+// Seals the open batch (or takes the oldest sealed one). NULL when there is nothing to do, a flush
+// is in flight, a frame is open, or the log is broken.
+struct log_flush *log_flush_begin(struct log *log);
+enum err log_flush_run(struct log_flush *flush); // any thread: one aligned write, one sync
+// The durable lsn advances, or (err) the log is broken for good. Frees the flush.
+void log_flush_end(struct log *log, struct log_flush *flush, enum err err);
+uint64_t log_flush_bytes(const struct log_flush *flush);
+
+// Whether an empty SEAL batch would prove the last batch (something was written since the last seal
+// and all of it is durable).
+bool log_wants_seal(const struct log *log);
+struct log_flush *log_seal_begin(struct log *log); // as log_flush_begin
+
+// ---- slots, made ahead of need by a worker
+// -----------------------------------------------------------------------------------
+
+struct log_slots;
+
+// NULL when enough are ready, one is being made, or the last try failed less than a second ago.
+struct log_slots *log_slots_begin(struct log *log, int64_t now_ms);
+enum err
+log_slots_run(struct log_slots *job); // any thread: creates, writes zeros, syncs file and directory
+void log_slots_end(struct log *log, struct log_slots *job, enum err err);
+void log_slots_retry(struct log *log); // forget a failure: space may have been made
+
+// ---- reading
+// ---------------------------------------------------------------------------------------------------------------
+
+// The bytes in the memory tail, or data == NULL when they are not there. Valid until the next
+// log_append.
+struct slice log_resident(const struct log *log, uint32_t slot, uint32_t offset, size_t len);
+// Reads from the file and verifies. ERR_CORRUPT, ERR_IO. Thread-safe for durable bytes.
+enum err log_read(const struct log *log, uint32_t slot, uint32_t offset, size_t len, uint32_t hash,
+                  char *into);
+
+uint64_t log_lsn_at(const struct log *log, uint32_t slot, uint32_t offset);
+bool log_locate(const struct log *log, uint64_t lsn, uint32_t *slot,
+                uint32_t *offset); // false: no such segment
+
+// ---- state
+// -----------------------------------------------------------------------------------------------------------------
+
+struct log_stats {
+    uint64_t end_lsn;
+    uint64_t durable_lsn;
+    uint64_t open_bytes;   // appended, not yet in a flush
+    uint64_t flying_bytes; // in the flush in flight
+    uint64_t batches;      // flushed since start
+    uint64_t batch_bytes;  // written, padding included
+    uint64_t frames;
+    uint64_t records;
+    uint64_t seals;
+    uint64_t segments; // in use
+    uint64_t slots;    // files
+    uint64_t slots_ready;
+    uint64_t slot_failures;
+    bool is_broken;
+    bool is_full;                    // growth is refused for lack of space
+    const struct histogram *sync_us; // latency of write + sync
+    const struct histogram *batch_frames;
+};
+
+uint64_t log_end_lsn(const struct log *log);
+uint64_t log_durable_lsn(const struct log *log);
+uint64_t log_unflushed_bytes(const struct log *log); // open + flying: for back-pressure
+bool log_is_broken(const struct log *log);
+struct log_stats log_stats(const struct log *log);
+size_t log_segment_bytes(const struct log *log);
+void log_set_sync_delay(struct log *log, unsigned delay_us);
+
+#endif

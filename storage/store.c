@@ -1,0 +1,163 @@
+#include "storage/store.h"
+
+#include "proto/base/hash.h"
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "storage/store_state.h"
+
+static uint64_t space_lsn_at(void *context, uint32_t slot, uint32_t offset) {
+    const struct store *store = context;
+    return log_lsn_at(store->log, slot, offset);
+}
+
+static bool space_locate(void *context, uint64_t lsn, uint32_t *slot, uint32_t *offset) {
+    const struct store *store = context;
+    return log_locate(store->log, lsn, slot, offset);
+}
+
+struct replay {
+    struct store *store;
+    struct fault *fault;
+};
+
+static enum err replay_record(void *context, const struct log_record *record) {
+    struct replay *replay = context;
+    const struct effect_record effect = {.type = record->type,
+                                         .meta = record->meta,
+                                         .payload = record->payload,
+                                         .slot = record->slot,
+                                         .payload_offset = record->payload_offset};
+    struct effect_outcome outcome;
+    struct fault cause = {0};
+    const enum err err = effect_apply(replay->store->keyspace, &effect, &outcome, &cause);
+    if (err == ERR_NONE) return ERR_NONE;
+    const uint64_t lsn = log_lsn_at(replay->store->log, record->slot, record->payload_offset);
+    return fault_set(replay->fault, err,
+                     "the record before log position %llu has a valid checksum but does not fit "
+                     "the state before it "
+                     "(%s). Keep the directory as it is, run `ackd-check` on it and report this as "
+                     "a bug of ackd.",
+                     (unsigned long long)lsn, cause.text);
+}
+
+static void count_key(void *context, const struct entry *entry) {
+    (void)entry;
+    uint64_t *keys = context;
+    *keys += 1;
+}
+
+static uint64_t store_key_count(const struct store *store) {
+    uint64_t keys = 0;
+    for (unsigned db = 0; db < keyspace_databases(store->keyspace); db++) {
+        if (keyspace_count(store->keyspace, db) > 0)
+            keyspace_each(store->keyspace, db, count_key, &keys);
+    }
+    return keys;
+}
+
+enum err store_open(struct store **out, struct vfs *vfs, const struct store_options *options,
+                    struct store_recovery *recovery, struct fault *fault) {
+    struct store *store = mem_zalloc(sizeof *store);
+    store->trace = options->trace;
+    store->space =
+        (struct blob_space){.context = store, .lsn_at = space_lsn_at, .locate = space_locate};
+    // Every database the format can name exists: a log written with more databases than are
+    // configured today must still be readable. Which of them a client may SELECT is the engine's
+    // business.
+    store->keyspace = keyspace_new(KEYSPACE_DATABASES_MAX, &store->space, options->seed);
+    must(options->databases <= KEYSPACE_DATABASES_MAX);
+
+    *recovery = (struct store_recovery){0};
+    struct replay replay = {.store = store, .fault = fault};
+    const struct log_visitor visitor = {
+        .context = &replay, .visit = replay_record, .relocate = effect_relocate};
+    enum err err = log_open(&store->log, vfs, &options->log, fault);
+    if (err == ERR_NONE) err = log_recover(store->log, 0, &visitor, &recovery->log, fault);
+    if (err != ERR_NONE) {
+        store_close(store);
+        return err;
+    }
+    recovery->keys = store_key_count(store);
+    *out = store;
+    return ERR_NONE;
+}
+
+void store_close(struct store *store) {
+    if (store == NULL) return;
+    must(!store->txn.is_open);
+    keyspace_free(store->keyspace);
+    log_close(store->log);
+    buf_deinit(&store->meta);
+    mem_free(store->payloads);
+    mem_free(store->values);
+    mem_free(store->fields);
+    mem_free(store);
+}
+
+const struct keyspace *store_keyspace(const struct store *store) {
+    return store->keyspace;
+}
+
+struct log *store_log(const struct store *store) {
+    return store->log;
+}
+
+void store_observe(struct store *store,
+                   void (*observer)(void *context, const struct effect_outcome *outcome),
+                   void *context) {
+    store->observer = observer;
+    store->observer_context = context;
+}
+
+void store_touch(struct store *store, const struct entry *entry, int64_t now_ms) {
+    keyspace_touch(store->keyspace, entry, now_ms);
+}
+
+struct slice store_resident(const struct store *store, const struct blob *blob) {
+    if (blob_kind(blob) != BLOB_REF) return blob_bytes(blob);
+    return log_resident(store->log, blob_slot(blob), blob_offset(blob), blob_len(blob));
+}
+
+enum err store_read(struct store *store, const struct blob *blob, char *into) {
+    must(blob_kind(blob) == BLOB_REF);
+    const uint32_t slot = blob_slot(blob);
+    const uint32_t offset = blob_offset(blob);
+    const enum err err = log_read(store->log, slot, offset, blob_len(blob), blob->hash, into);
+    store->stats.disk_reads++;
+    if (err == ERR_CORRUPT) store->stats.corrupt_reads++;
+    if (err != ERR_NONE) {
+        trace_event(
+            store->trace, TRACE_WARNING, "store.read_failed",
+            "A value of %zu bytes at offset %u of seg-%06u cannot be read (%s). It is reported to "
+            "the client and not served. Check the disk, then run ackd-check on the data directory.",
+            blob_len(blob), offset, slot, err_name(err));
+    }
+    return err;
+}
+
+enum err store_bytes(struct store *store, const struct blob *blob, struct buf *scratch,
+                     struct slice *out) {
+    *out = store_resident(store, blob);
+    if (out->data != NULL || blob_len(blob) == 0) return ERR_NONE;
+    buf_reset(scratch);
+    char *into = buf_reserve(scratch, blob_len(blob));
+    const enum err err = store_read(store, blob, into);
+    if (err != ERR_NONE) return err;
+    buf_commit(scratch, blob_len(blob));
+    *out = buf_slice(scratch);
+    return ERR_NONE;
+}
+
+enum err store_blob_equals(struct store *store, const struct blob *blob, struct slice s,
+                           uint32_t hash, struct buf *scratch, bool *out) {
+    *out = false;
+    if (blob_len(blob) != s.len || blob->hash != hash) return ERR_NONE;
+    struct slice bytes;
+    const enum err err = store_bytes(store, blob, scratch, &bytes);
+    if (err == ERR_NONE) *out = slice_equal(bytes, s);
+    return err;
+}
+
+struct store_stats store_stats(const struct store *store) {
+    return store->stats;
+}

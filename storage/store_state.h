@@ -1,0 +1,53 @@
+// The inside of a store, shared by store.c and txn.c and nobody else.
+#ifndef ACKD_STORAGE_STORE_STATE_H
+#define ACKD_STORAGE_STORE_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/buf.h"
+#include "storage/store.h"
+#include "storage/txn.h"
+
+enum {
+    TXN_VALUES_PER_RECORD = 4096
+}; // elements that one record carries at most when a command has more
+
+struct txn {
+    struct store *store;
+    int64_t now_ms;
+    uint64_t effects;
+    bool is_open;
+};
+
+struct store {
+    struct log *log;
+    struct keyspace *keyspace;
+    struct blob_space space;
+    const struct trace *trace;
+    void (*observer)(void *context, const struct effect_outcome *outcome);
+    void *observer_context;
+    struct store_stats stats;
+
+    struct txn txn; // one at a time
+    // Scratch of the transaction: kept between transactions so that the hot path allocates nothing.
+    struct buf meta;
+    struct slice *payloads;
+    struct effect_value *values;
+    struct slice *fields;
+    size_t scratch_cap; // elements of the three arrays
+};
+
+// Makes the scratch arrays hold `count` elements; what they held is lost.
+void txn_reserve_scratch(struct store *store, size_t count);
+
+// Writes one effect and applies it. `values` and `fields` may be the store's scratch arrays.
+void txn_effect(struct txn *txn, const struct effect *effect);
+
+// The same for an effect whose elements may be too many for one record: several of the same kind.
+void txn_effect_split(struct txn *txn, const struct effect *all);
+
+// How many positions one LIST_REMOVE record takes.
+size_t txn_indexes_per_record(const struct txn *txn, struct slice key);
+
+#endif

@@ -1,0 +1,123 @@
+// Happy path of one change: build the effect, encode it into the log's open batch, apply the very
+// bytes that now lie there, tell the observer. Nothing here can fail: room was made by log_prepare
+// before the command began, and an effect that does not fit the state is a bug of the handler
+// (must).
+#include "storage/txn.h"
+
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "proto/base/num.h"
+#include "storage/store_state.h"
+
+enum { TXN_SCRATCH_KEEP = 1 << 20 }; // bytes of meta scratch kept between transactions
+
+// ---- life
+
+struct txn *txn_begin(struct store *store, int64_t now_ms) {
+    struct txn *txn = &store->txn;
+    must(!txn->is_open);
+    *txn = (struct txn){.store = store, .now_ms = now_ms, .is_open = true};
+    return txn;
+}
+
+uint64_t txn_commit(struct txn *txn) {
+    struct store *store = txn->store;
+    must(txn->is_open);
+    txn->is_open = false;
+    store->stats.effects += txn->effects;
+    buf_reset(&store->meta);
+    buf_shrink(&store->meta, TXN_SCRATCH_KEEP);
+    return log_commit(store->log);
+}
+
+bool txn_is_empty(const struct txn *txn) {
+    return txn->effects == 0;
+}
+
+uint64_t txn_effects(const struct txn *txn) {
+    return txn->effects;
+}
+
+// ---- the one door
+
+void txn_reserve_scratch(struct store *store, size_t count) {
+    if (count <= store->scratch_cap) return;
+    mem_free(store->payloads);
+    mem_free(store->values);
+    mem_free(store->fields);
+    store->scratch_cap = num_max(count, 64);
+    store->payloads = mem_alloc_array(store->scratch_cap + 1, sizeof *store->payloads);
+    store->values = mem_alloc_array(store->scratch_cap, sizeof *store->values);
+    store->fields = mem_alloc_array(store->scratch_cap, sizeof *store->fields);
+}
+
+void txn_effect(struct txn *txn, const struct effect *effect) {
+    struct store *store = txn->store;
+    must(txn->is_open);
+    if (store->scratch_cap == 0) txn_reserve_scratch(store, 1);
+    must(effect->values == NULL || effect->count <= store->scratch_cap); // room for the payloads
+
+    size_t payload_count = 0;
+    effect_encode(effect, &store->space, &store->meta, store->payloads, &payload_count);
+    const struct log_record record = log_append(
+        store->log, (uint8_t)effect->type, buf_slice(&store->meta), store->payloads, payload_count);
+    const struct effect_record applied = {.type = record.type,
+                                          .meta = record.meta,
+                                          .payload = record.payload,
+                                          .slot = record.slot,
+                                          .payload_offset = record.payload_offset};
+    struct effect_outcome outcome;
+    const enum err err = effect_apply(store->keyspace, &applied, &outcome, NULL);
+    must(err == ERR_NONE);
+    txn->effects++;
+    if (store->observer != NULL) store->observer(store->observer_context, &outcome);
+}
+
+static size_t value_len(const struct effect_value *value) {
+    return value->blob != NULL ? blob_len(value->blob) : value->bytes.len;
+}
+
+// What an element costs beyond its bytes: padding in the payload area, tag, length, hash.
+enum { ELEMENT_OVERHEAD = 32, RECORD_OVERHEAD = 64 };
+
+static size_t element_cost(const struct effect *effect, size_t i) {
+    size_t cost = ELEMENT_OVERHEAD;
+    if (effect->fields != NULL) cost += effect->fields[i].len;
+    if (effect->values == NULL) return cost;
+    const struct effect_value *value = &effect->values[i];
+    return cost + (value->blob != NULL ? blob_len(value->blob) : value->bytes.len);
+}
+
+static size_t record_room(const struct txn *txn, struct slice key) {
+    return log_record_max(txn->store->log) - key.len - RECORD_OVERHEAD;
+}
+
+// How many elements, from the first, one record takes: bounded by number and by bytes. At least
+// one.
+static size_t record_share(const struct txn *txn, const struct effect *effect) {
+    const size_t room = record_room(txn, effect->key);
+    size_t bytes = 0;
+    size_t share = 0;
+    while (share < effect->count && share < TXN_VALUES_PER_RECORD) {
+        bytes += element_cost(effect, share);
+        if (bytes > room && share > 0) break;
+        share++;
+    }
+    return share;
+}
+
+size_t txn_indexes_per_record(const struct txn *txn, struct slice key) {
+    return record_room(txn, key) / sizeof(uint32_t);
+}
+
+void txn_effect_split(struct txn *txn, const struct effect *all) {
+    struct effect left = *all;
+    while (left.count > 0) {
+        struct effect part = left;
+        part.count = (uint32_t)record_share(txn, &left);
+        txn_effect(txn, &part);
+        if (left.values != NULL) left.values += part.count;
+        if (left.fields != NULL) left.fields += part.count;
+        left.count -= part.count;
+    }
+}

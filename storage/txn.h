@@ -1,0 +1,84 @@
+// The one door for changes. A transaction collects the effects of one command, script or EXEC; each
+// is written into the log's open batch and applied at once; txn_commit ends the frame. Effects
+// cannot fail: everything a command may be refused for is checked before (types, ranges, space:
+// log_prepare).
+//
+// Every function first removes the key if its expiry has passed (a KEY_DELETE effect with reason
+// DELETE_EXPIRED), so that handlers never see it. Values are the client's bytes or blobs of the
+// keyspace; big values split over several records by themselves.
+#ifndef ACKD_STORAGE_TXN_H
+#define ACKD_STORAGE_TXN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/slice.h"
+#include "storage/data/effect.h"
+#include "storage/store.h"
+
+struct txn;
+
+// One at a time per store. `now_ms` decides what has expired.
+struct txn *txn_begin(struct store *store, int64_t now_ms);
+// Ends it; returns the lsn behind its frame, or the log's end when it has no effects.
+uint64_t txn_commit(struct txn *txn);
+bool txn_is_empty(const struct txn *txn);
+uint64_t txn_effects(const struct txn *txn);
+
+// ---- keys
+bool txn_key_delete(struct txn *txn, unsigned db, struct slice key); // false: it was not there
+bool txn_key_expired(struct txn *txn, unsigned db,
+                     struct slice key); // deletes the key if its expiry has passed; true if so
+void txn_key_expire(struct txn *txn, unsigned db, struct slice key,
+                    int64_t at_ms); // the key exists; a time in the past deletes it
+void txn_key_persist(struct txn *txn, unsigned db, struct slice key);
+// dst becomes a copy of src with its expiry (payloads by reference); what dst held is replaced.
+// Source and destination differ.
+void txn_key_copy(struct txn *txn, unsigned src_db, struct slice src, unsigned dst_db,
+                  struct slice dst);
+void txn_key_move(struct txn *txn, unsigned src_db, struct slice src, unsigned dst_db,
+                  struct slice dst);             // copy, then delete the source
+void txn_db_flush(struct txn *txn, unsigned db); // EFFECT_ALL_DATABASES: all
+void txn_db_swap(struct txn *txn, unsigned a, unsigned b);
+
+// ---- strings
+void txn_string_set(struct txn *txn, unsigned db, struct slice key, struct slice value,
+                    bool keeps_expiry);
+// Bytes behind the present string (or a new one). `old` is the whole present value when it is a
+// reference (the handler has read it), else empty.
+void txn_string_append(struct txn *txn, unsigned db, struct slice key, struct slice old,
+                       struct slice bytes);
+void txn_string_write(struct txn *txn, unsigned db, struct slice key, struct slice old,
+                      uint32_t offset, struct slice bytes);
+
+// ---- lists (counts and indexes are resolved and in range)
+void txn_list_push(struct txn *txn, unsigned db, struct slice key, enum list_end end,
+                   const struct slice *values, size_t count);
+void txn_list_pop(struct txn *txn, unsigned db, struct slice key, enum list_end end, size_t count);
+// Moves one element by reference; source and destination may be the same key.
+void txn_list_move(struct txn *txn, unsigned db, struct slice src, enum list_end from,
+                   struct slice dst, enum list_end to);
+// Moves the `count` (> 0, at most the length) elements at the `from` end of src.
+struct txn_move {
+    struct slice to_key;
+    enum list_end to_end;
+    size_t count;
+    bool keeps_order; // as a block (LMOVEM's BULK); else one after the other (OBO)
+};
+void txn_list_move_many(struct txn *txn, unsigned db, struct slice src, enum list_end from,
+                        const struct txn_move *move);
+void txn_list_set(struct txn *txn, unsigned db, struct slice key, size_t index, struct slice value);
+void txn_list_insert(struct txn *txn, unsigned db, struct slice key, size_t index,
+                     struct slice value); // before index
+void txn_list_remove(struct txn *txn, unsigned db, struct slice key, const uint32_t *indexes,
+                     size_t count); // ascending
+void txn_list_trim(struct txn *txn, unsigned db, struct slice key, size_t from_head,
+                   size_t from_tail); // how many to drop at each end
+
+// ---- hashes
+void txn_hash_set(struct txn *txn, unsigned db, struct slice key, const struct slice *fields_values,
+                  size_t pairs); // f v f v ...
+void txn_hash_remove(struct txn *txn, unsigned db, struct slice key, const struct slice *fields,
+                     size_t count); // those present
+
+#endif
