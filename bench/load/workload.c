@@ -1,0 +1,20 @@
+#include "bench/load/workload.h"
+
+#include <string.h>
+
+#include "bench/load/fail.h"
+#include "bench/load/workloads.h"
+
+static const struct workload *const workloads[] = {
+    &workload_enqueue, &workload_list_cycle, &workload_ping, &workload_mixed, &workload_lrem,
+};
+
+const struct workload *workload_at(size_t i) {
+    return i < sizeof(workloads) / sizeof(workloads[0]) ? workloads[i] : NULL;
+}
+
+const struct workload *workload_find(const char *name) {
+    for (size_t i = 0; workload_at(i) != NULL; i++)
+        if (strcmp(workload_at(i)->name, name) == 0) return workload_at(i);
+    fail(EXIT_USAGE, "there is no workload %s; --help lists them", name);
+}

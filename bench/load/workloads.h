@@ -1,0 +1,13 @@
+// The workloads there are, each in the file of its name.
+#ifndef ACKD_BENCH_LOAD_WORKLOADS_H
+#define ACKD_BENCH_LOAD_WORKLOADS_H
+
+#include "bench/load/workload.h"
+
+extern const struct workload workload_enqueue;    // LPUSH
+extern const struct workload workload_list_cycle; // LPUSH | BLMOVE, LREM
+extern const struct workload workload_ping;       // PING
+extern const struct workload workload_mixed;      // LPUSH, and a PING probe beside it
+extern const struct workload workload_lrem;       // LREM at a place of a list of known length
+
+#endif
