@@ -65,8 +65,8 @@ bool num_parse_u64(struct slice s, uint64_t *out);
 // NaN; "inf" forms allowed.
 bool num_parse_double(struct slice s, double *out);
 
-// As Redis reads long doubles for INCRBYFLOAT: strtold of the whole slice, no NaN. At most 255
-// bytes.
+// As Redis reads long doubles for INCRBYFLOAT: strtold of the whole slice, no leading space, no
+// NaN. At most NUM_LONG_DOUBLE_TEXT_MAX - 1 bytes, and so for doubles.
 bool num_parse_long_double(struct slice s, long double *out);
 
 enum {

@@ -92,8 +92,9 @@ static bool element_has(struct slice pattern, size_t at, char byte, bool ignore_
 }
 
 bool slice_matches_glob(struct slice s, struct slice pattern, bool ignore_case) {
-    // An empty string is matched by the empty pattern only, not even by a star: Redis does so.
-    if (s.len == 0) return pattern.len == 0;
+    // Redis lets no pattern but the empty one match an empty string, and yet its commands take a
+    // lone star for "all".
+    if (s.len == 0) return pattern.len == 0 || slice_equal(pattern, SLICE("*"));
     size_t at = 0;
     size_t p = 0;
     size_t behind_star = SIZE_MAX; // where the pattern goes on behind the newest star

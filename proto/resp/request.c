@@ -3,8 +3,9 @@
 // slice. If bytes are missing it stops where it is and goes on there when more have come.
 //
 // Failure modes: every refusal is decided by the header that announces too much, at a place that
-// does not depend on how the bytes were cut on their way. So the input holds at most `query_max`
-// bytes of one request and one header line, and no byte is set aside for what was only announced.
+// does not depend on how the bytes were cut on their way. So input and argv hold at most
+// `query_max` bytes of one request and one header line, and none is set aside for what was only
+// announced.
 #include "proto/resp/request.h"
 
 #include <stdio.h>
@@ -245,7 +246,7 @@ static enum request_status read_bulk_header(struct request *request,
     if (header.number > REQUEST_UNAUTHENTICATED_BULK_MAX && !limits->is_authenticated) {
         return refuse(request, "unauthenticated bulk length");
     }
-    size_t before = request->position - request->parsed;
+    size_t before = request->position - request->parsed + request->argc * sizeof *request->argv;
     if (before > limits->query_max || (size_t)header.number > limits->query_max - before) {
         return refuse(request, "request larger than client-query-buffer-limit");
     }

@@ -14,14 +14,14 @@
 
 enum {
     REQUEST_INLINE_MAX = 64 * 1024,        // as Redis' PROTO_INLINE_MAX_SIZE
-    REQUEST_ARGS_MAX = 1024 * 1024,        // as Redis' multibulk limit
+    REQUEST_ARGS_MAX = INT32_MAX,          // as Redis; query_max is met long before
     REQUEST_UNAUTHENTICATED_ARGS_MAX = 10, // CVE-2021-32675
     REQUEST_UNAUTHENTICATED_BULK_MAX = 16 * 1024,
 };
 
 struct request_limits {
     size_t bulk_max;  // proto-max-bulk-len
-    size_t query_max; // client-query-buffer-limit: bytes of one unfinished request
+    size_t query_max; // client-query-buffer-limit: bytes of one request, its argv included
     bool is_authenticated;
 };
 

@@ -1,0 +1,54 @@
+#include "proto/base/mem.h"
+#include "tests/support/unit.h"
+
+static void no_bytes_still_give_a_pointer(void **state) {
+    (void)state;
+    void *pieces[] = {mem_alloc(0), mem_zalloc(0), mem_alloc_array(0, 8), mem_dup(NULL, 0),
+                      mem_realloc(NULL, 0)};
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        assert_non_null(pieces[i]);
+        mem_free(pieces[i]);
+    }
+    mem_free(NULL);
+}
+
+static void zeroed_memory_is_zeroed(void **state) {
+    (void)state;
+    char *bytes = mem_alloc_array(100, 10);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(bytes[i], 0);
+    }
+    mem_free(bytes);
+}
+
+static void grown_memory_keeps_its_bytes(void **state) {
+    (void)state;
+    char *bytes = mem_dup("abc", 3);
+    bytes = mem_realloc(bytes, 100000);
+    assert_memory_equal(bytes, "abc", 3);
+    assert_true(mem_usable(bytes) >= 100000);
+    mem_free(bytes);
+}
+
+static void the_process_knows_what_it_holds(void **state) {
+    (void)state;
+    assert_true(mem_resident() > 0);
+    assert_true(strlen(mem_allocator()) > 0);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    size_t before = mem_used();
+    char *bytes = mem_alloc(64 << 20);
+    bytes[0] = 1;
+    assert_true(mem_used() >= before + (64 << 20));
+    mem_free(bytes);
+#endif
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_bytes_still_give_a_pointer),
+        cmocka_unit_test(zeroed_memory_is_zeroed),
+        cmocka_unit_test(grown_memory_keeps_its_bytes),
+        cmocka_unit_test(the_process_knows_what_it_holds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
