@@ -17,6 +17,10 @@ struct slice {
 // A slice of a string literal or char array with its terminating NUL left out.
 #define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})
 
+// The same as an initialiser, for static tables, where C wants constants only.
+#define SLICE_INIT(literal)                                                                        \
+    { (literal), sizeof(literal) - 1 }
+
 static inline struct slice slice_of(const void *data, size_t len) {
     return (struct slice){(const char *)data, len};
 }

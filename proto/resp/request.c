@@ -168,7 +168,7 @@ static void add_arg(struct request *request, char *data, size_t len) {
 // (which Redis does not look at either). Returns the line's length, 0 for any other line.
 static size_t read_plain_number(const char *line, size_t len, char type, int64_t *out) {
     if (len < 4 || line[0] != type) return 0;
-    size_t end = num_min(len - 1, 10);
+    size_t end = num_min(len - 2, 10); // CR and one byte must be there
     int64_t value = 0;
     size_t at = 1;
     for (; at < end; at++) {
