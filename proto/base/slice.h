@@ -33,9 +33,9 @@ static inline bool slice_equal(struct slice a, struct slice b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-// The part [from, to) of s; both must lie inside.
+// The part [from, to) of s; both must lie inside. (C forbids even to add 0 to NULL.)
 static inline struct slice slice_sub(struct slice s, size_t from, size_t to) {
-    return (struct slice){s.data + from, to - from};
+    return (struct slice){s.data == NULL ? NULL : s.data + from, to - from};
 }
 
 // Order of memcmp, a shorter one before a longer one it begins.

@@ -56,8 +56,8 @@ static void forget_done(struct request *request) {
 
 // Lets the unfinished rest begin at `to`, where it has been copied.
 static void rebase(struct request *request, char *to) {
-    const char *from = request->input.data + request->parsed;
     for (size_t i = 0; i < request->argc; i++) {
+        const char *from = request->input.data + request->parsed;
         request->argv[i].data = to + (request->argv[i].data - from);
     }
     request->input.len -= request->parsed;
@@ -97,6 +97,7 @@ static size_t next_cap(const struct request *request, size_t rest, size_t want) 
 
 char *request_space(struct request *request, size_t want, size_t *out_len) {
     must(want <= SIZE_MAX / 4);
+    want = num_max(want, 1); // there is always a place to point at
     forget_done(request);
     struct buf *input = &request->input;
     size_t rest = input->len - request->parsed;

@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "proto/base/mem.h"
 #include "proto/resp/reply.h"
 #include "tests/support/unit.h"
 
@@ -10,11 +11,10 @@ struct pair {
 };
 
 static int make_pair(void **state) {
-    static struct pair pair;
-    pair = (struct pair){0};
-    pair.replies[0] = (struct reply){.out = &pair.bytes[0], .version = RESP2};
-    pair.replies[1] = (struct reply){.out = &pair.bytes[1], .version = RESP3};
-    *state = &pair;
+    struct pair *pair = mem_zalloc(sizeof *pair);
+    pair->replies[0] = (struct reply){.out = &pair->bytes[0], .version = RESP2};
+    pair->replies[1] = (struct reply){.out = &pair->bytes[1], .version = RESP3};
+    *state = pair;
     return 0;
 }
 
@@ -22,6 +22,7 @@ static int free_pair(void **state) {
     struct pair *pair = *state;
     buf_deinit(&pair->bytes[0]);
     buf_deinit(&pair->bytes[1]);
+    mem_free(pair);
     return 0;
 }
 
