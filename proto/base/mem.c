@@ -55,15 +55,14 @@ void mem_free(void *ptr) {
     free(ptr);
 }
 
-// Both allocators only look at the block, but declare it as one they may change.
-size_t mem_usable(const void *ptr) {
-    return malloc_usable_size((void *)(uintptr_t)ptr);
-}
-
 #ifdef ACKD_JEMALLOC
 
 #define TEXT_OF_VALUE(macro) #macro
 #define TEXT_OF(macro)       TEXT_OF_VALUE(macro)
+
+size_t mem_usable(const void *ptr) {
+    return ptr == NULL ? 0 : sallocx(ptr, 0);
+}
 
 size_t mem_used(void) {
     // The statistics are a snapshot, which moving the epoch renews.
@@ -82,6 +81,12 @@ const char *mem_allocator(void) {
 }
 
 #else
+
+size_t mem_usable(const void *ptr) {
+    void *block; // only looked at, but declared as one that may be changed
+    memcpy(&block, &ptr, sizeof block);
+    return malloc_usable_size(block);
+}
 
 size_t mem_used(void) {
     struct mallinfo2 info = mallinfo2();

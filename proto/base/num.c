@@ -90,14 +90,15 @@ size_t num_format_i64(char *out, int64_t value) {
     return 1 + num_format_u64(out + 1, 0 - (uint64_t)value);
 }
 
-static size_t format_infinity(char *out, bool is_negative) {
-    strcpy(out, is_negative ? "-inf" : "inf");
-    return strlen(out);
+static size_t copy_word(char *out, const char *word) {
+    size_t len = strlen(word);
+    memcpy(out, word, len + 1);
+    return len;
 }
 
 size_t num_format_double(char *out, double value) {
-    if (isnan(value)) return strlen(strcpy(out, "nan"));
-    if (isinf(value)) return format_infinity(out, value < 0);
+    if (isnan(value)) return copy_word(out, "nan");
+    if (isinf(value)) return copy_word(out, value < 0 ? "-inf" : "inf");
     const int digits_max = DBL_DECIMAL_DIG; // 17 digits always read back the same
     // Whole numbers of up to 17 digits are written out; shortening would give 1e+10.
     if (fabs(value) < 1e17 && value == floor(value)) {
@@ -110,8 +111,8 @@ size_t num_format_double(char *out, double value) {
 }
 
 size_t num_format_long_double(char *out, long double value) {
-    if (isnan(value)) return strlen(strcpy(out, "nan"));
-    if (isinf(value)) return format_infinity(out, value < 0);
+    if (isnan(value)) return copy_word(out, "nan");
+    if (isinf(value)) return copy_word(out, value < 0 ? "-inf" : "inf");
     int printed = snprintf(out, NUM_LONG_DOUBLE_TEXT_MAX, "%.17Lf", value);
     must(printed > 0 && printed < NUM_LONG_DOUBLE_TEXT_MAX);
     size_t len = (size_t)printed;
@@ -120,7 +121,7 @@ size_t num_format_long_double(char *out, long double value) {
     }
     if (out[len - 1] == '.') len--;
     out[len] = '\0';
-    if (strcmp(out, "-0") == 0) return strlen(strcpy(out, "0"));
+    if (strcmp(out, "-0") == 0) return copy_word(out, "0");
     return len;
 }
 

@@ -6,8 +6,8 @@
 #include "proto/base/num.h"
 
 // Independent of the locale, as names of commands are.
-static char lower(char byte) {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+static int lower(int byte) {
+    return byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte;
 }
 
 int slice_compare(struct slice a, struct slice b) {
@@ -33,18 +33,24 @@ static bool same(char a, char b, bool ignore_case) {
     return ignore_case ? lower(a) == lower(b) : a == b;
 }
 
-// Redis compares ranges as (signed) chars and takes reversed ends in either order.
+// Redis compares ranges as signed chars, whatever char is on this machine.
+static int signed_value(char byte) {
+    int value = (unsigned char)byte;
+    return value < 128 ? value : value - 256;
+}
+
+// The ends may stand in either order.
 static bool in_range(char byte, char one, char other, bool ignore_case) {
-    bool is_reversed = (signed char)one > (signed char)other;
-    char from = is_reversed ? other : one;
-    char to = is_reversed ? one : other;
+    int value = signed_value(byte);
+    bool is_reversed = signed_value(one) > signed_value(other);
+    int from = signed_value(is_reversed ? other : one);
+    int to = signed_value(is_reversed ? one : other);
     if (ignore_case) {
-        byte = lower(byte);
+        value = lower(value);
         from = lower(from);
         to = lower(to);
     }
-    signed char value = (signed char)byte;
-    return value >= (signed char)from && value <= (signed char)to;
+    return value >= from && value <= to;
 }
 
 // Whether `byte` is in the class whose '[' stands before `at`; `*end` becomes the place behind the

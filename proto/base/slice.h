@@ -33,9 +33,10 @@ static inline bool slice_equal(struct slice a, struct slice b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-// The part [from, to) of s; both must lie inside. (C forbids even to add 0 to NULL.)
+// The part [from, to) of s; both must lie inside.
 static inline struct slice slice_sub(struct slice s, size_t from, size_t to) {
-    return (struct slice){s.data == NULL ? NULL : s.data + from, to - from};
+    // Where nothing can lie, data may be NULL, to which C forbids even to add 0.
+    return (struct slice){to == 0 ? s.data : s.data + from, to - from};
 }
 
 // Order of memcmp, a shorter one before a longer one it begins.

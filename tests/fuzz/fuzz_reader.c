@@ -1,12 +1,9 @@
 // Any bytes, cut anywhere, are replies or no RESP: the same ones as uncut.
-#include <stdint.h>
-
 #include "proto/base/buf.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "proto/resp/reader.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 struct visit {
     const struct value *value;

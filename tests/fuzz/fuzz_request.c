@@ -1,13 +1,10 @@
 // Any bytes, cut anywhere, are requests or a refusal: the same ones as uncut, inside the input, and
 // with no more memory than the bytes that came can explain.
-#include <stdint.h>
-
 #include "proto/base/buf.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "proto/resp/request.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 enum { FUZZ_INPUT_MAX = 256 * 1024 };
 

@@ -11,8 +11,7 @@
 #include <string.h>
 
 #include "proto/base/buf.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 static bool replay_file(const char *path) {
     FILE *file = fopen(path, "rbe");
@@ -37,14 +36,15 @@ static bool replay_file(const char *path) {
 // Returns the number of files replayed, -1 when one could not be read.
 static int replay_folder(DIR *folder, const char *path) {
     int count = 0;
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+    for (;;) {
+        const struct dirent *entry = readdir(folder); // NOLINT(concurrency-mt-unsafe): one thread
+        if (entry == NULL) return count;
         if (entry->d_name[0] == '.') continue;
         char name[4096];
         snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
         if (!replay_file(name)) return -1;
         count++;
     }
-    return count;
 }
 
 int main(int argc, char **argv) {

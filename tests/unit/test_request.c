@@ -5,6 +5,17 @@ static const struct request_limits open_limits = {
     .bulk_max = 512 << 20, .query_max = 1 << 30, .is_authenticated = true};
 static const struct request_limits closed_limits = {.bulk_max = 512 << 20, .query_max = 1 << 30};
 
+static void write_request(const struct request *request, struct buf *out) {
+    size_t sum = 0;
+    for (size_t i = 0; i < request->argc; i++) {
+        buf_append_quoted(out, request->argv[i]);
+        buf_append_byte(out, i + 1 < request->argc ? ' ' : '\n');
+        sum += request->argv[i].len;
+    }
+    assert_true(request->argc > 0);
+    assert_int_equal(request->bytes, sum);
+}
+
 // All that comes out of the bytes, as text: one line per request, and the end.
 static void read_all(struct slice bytes, size_t step, const struct request_limits *limits,
                      struct buf *out) {
@@ -14,14 +25,7 @@ static void read_all(struct slice bytes, size_t step, const struct request_limit
     for (;;) {
         enum request_status status = request_next(&request, limits);
         if (status == REQUEST_READY) {
-            size_t sum = 0;
-            for (size_t i = 0; i < request.argc; i++) {
-                buf_append_quoted(out, request.argv[i]);
-                buf_append_byte(out, i + 1 < request.argc ? ' ' : '\n');
-                sum += request.argv[i].len;
-            }
-            assert_int_equal(request.bytes, sum);
-            assert_true(request.argc > 0);
+            write_request(&request, out);
             continue;
         }
         if (status == REQUEST_BAD) {
@@ -185,6 +189,21 @@ static void a_request_beyond_the_query_limit_is_refused_by_its_header(void **sta
     buf_deinit(&bytes);
 }
 
+// Writes what comes out of the bytes when they come in three pieces.
+static void read_pieces(struct slice bytes, size_t first, size_t second, struct buf *out) {
+    struct request request = {0};
+    request_init(&request);
+    const size_t cuts[] = {0, first, second, bytes.len};
+    for (size_t i = 0; i + 1 < sizeof cuts / sizeof cuts[0]; i++) {
+        request_feed(&request, slice_sub(bytes, cuts[i], cuts[i + 1]));
+        while (request_next(&request, &open_limits) == REQUEST_READY) {
+            write_request(&request, out);
+        }
+    }
+    buf_printf(out, "%zu pending", request_pending(&request));
+    request_deinit(&request);
+}
+
 static void any_cut_gives_the_same_requests(void **state) {
     (void)state;
     struct slice bytes = SLICE("*3\r\n$5\r\nRPUSH\r\n$5\r\nqueue\r\n$12\r\n01\r\n$4\r\n*1\r\n\r\n"
@@ -194,23 +213,10 @@ static void any_cut_gives_the_same_requests(void **state) {
     read_all(bytes, SIZE_MAX, &open_limits, &whole);
     for (size_t first = 0; first <= bytes.len; first++) {
         for (size_t second = first; second <= bytes.len; second++) {
-            struct request request = {0};
-            request_init(&request);
-            const size_t cuts[] = {0, first, second, bytes.len};
             struct buf out = {0};
-            for (size_t i = 0; i + 1 < 4; i++) {
-                request_feed(&request, slice_sub(bytes, cuts[i], cuts[i + 1]));
-                while (request_next(&request, &open_limits) == REQUEST_READY) {
-                    for (size_t k = 0; k < request.argc; k++) {
-                        buf_append_quoted(&out, request.argv[k]);
-                        buf_append_byte(&out, k + 1 < request.argc ? ' ' : '\n');
-                    }
-                }
-            }
-            buf_printf(&out, "%zu pending", request_pending(&request));
+            read_pieces(bytes, first, second, &out);
             assert_slice(buf_slice(&out), buf_slice(&whole));
             buf_deinit(&out);
-            request_deinit(&request);
         }
     }
     buf_deinit(&whole);
