@@ -33,7 +33,7 @@ static int connect_unix(const char *path) {
     memcpy(name.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0 || connect(fd, (const struct sockaddr *)&name, sizeof(name)) != 0)
-        fail(EXIT_SERVER, "cannot connect to %s: %s", path, strerror(errno));
+        fail_errno("cannot connect to %s", path);
     return fd;
 }
 
@@ -52,9 +52,7 @@ static int connect_tcp(const struct address *address) {
         fd = -1;
     }
     freeaddrinfo(found);
-    if (fd < 0)
-        fail(EXIT_SERVER, "cannot connect to %s:%s: %s", address->host, address->port,
-             strerror(errno));
+    if (fd < 0) fail_errno("cannot connect to %s:%s", address->host, address->port);
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     return fd;
@@ -77,6 +75,7 @@ void conn_close(struct conn *conn) {
     }
     free(conn->out);
     free(conn->ops);
+    free(conn->state);
     *conn = (struct conn){.fd = -1};
 }
 
@@ -138,7 +137,7 @@ bool conn_flush(struct conn *conn) {
                             MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;
         if (sent < 0 && errno == EAGAIN) return false;
-        if (sent < 0) fail(EXIT_SERVER, "cannot send: %s", strerror(errno));
+        if (sent < 0) fail_errno("cannot send");
         conn->out_sent += (size_t)sent;
     }
     conn->out_sent = conn->out_len = 0;
@@ -152,7 +151,7 @@ bool conn_receive(struct conn *conn) {
         got = recv(conn->fd, bytes, sizeof(bytes), 0);
     } while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN) return false;
-    if (got < 0) fail(EXIT_SERVER, "cannot receive: %s", strerror(errno));
+    if (got < 0) fail_errno("cannot receive");
     if (got == 0) fail(EXIT_SERVER, "the server closed a connection");
     if (redisReaderFeed(conn->reader, bytes, (size_t)got) != REDIS_OK)
         fail(EXIT_SERVER, "cannot keep a reply: %s", conn->reader->errstr);

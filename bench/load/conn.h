@@ -38,7 +38,7 @@ struct op {
 struct conn {
     int fd;
     struct role *role;
-    void *state; // of the workload, see struct role
+    void *state; // of the workload, freed with the connection
     redisReader *reader;
     struct reply reply; // valid from a true conn_next_reply until the next
     char *out;

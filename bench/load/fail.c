@@ -1,18 +1,43 @@
 #include "bench/load/fail.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+// NOLINTBEGIN(concurrency-mt-unsafe): the program has one thread.
+
+void leave(enum exit_code code) {
+    exit((int)code);
+}
+
+__attribute__((format(printf, 1, 0))) static void print_problem(const char *format,
+                                                                va_list arguments) {
+    fputs("bench_load: ", stderr);
+    vfprintf(stderr, format, arguments);
+}
 
 void fail(enum exit_code code, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fputs("bench_load: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    print_problem(format, arguments);
     va_end(arguments);
-    exit((int)code);
+    fputc('\n', stderr);
+    leave(code);
 }
+
+void fail_errno(const char *format, ...) {
+    int number = errno;
+    va_list arguments;
+    va_start(arguments, format);
+    print_problem(format, arguments);
+    va_end(arguments);
+    fprintf(stderr, ": %s\n", strerror(number));
+    leave(EXIT_SERVER);
+}
+
+// NOLINTEND(concurrency-mt-unsafe)
 
 void check_failed(const char *condition, const char *file, int line) {
     fprintf(stderr, "bench_load: %s:%d: must hold: %s\n", file, line, condition);

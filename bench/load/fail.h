@@ -13,9 +13,14 @@ enum exit_code {
     EXIT_SERVER = 3, // the server cannot be reached, went away or broke the protocol
 };
 
-// Prints `bench_load: ...` to stderr and exits with `code`.
+_Noreturn void leave(enum exit_code code);
+
+// Prints `bench_load: ...` to stderr and leaves with `code`.
 _Noreturn void fail(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+// The same with the words for errno behind it, for what the system refused: EXIT_SERVER.
+_Noreturn void fail_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // Asserts what has to hold for the program to be right; a failure is a bug of ours.
 #define check(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))

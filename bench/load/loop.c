@@ -38,7 +38,7 @@ static void watch(const struct run *run, struct conn *conn, int operation, bool 
     struct epoll_event event = {.events = for_room ? EPOLLIN | EPOLLOUT : EPOLLIN};
     event.data.ptr = conn;
     if (epoll_ctl(run->epoll_fd, operation, conn->fd, &event) != 0)
-        fail(EXIT_SERVER, "cannot watch a connection: %s", strerror(errno));
+        fail_errno("cannot watch a connection");
     conn->is_watched_for_room = for_room;
 }
 
@@ -186,7 +186,7 @@ static void turn(struct run *run) {
     struct epoll_event events[EVENTS_PER_TURN];
     struct timespec wait = {.tv_nsec = (long)wait_ns(run)};
     int len = epoll_pwait2(run->epoll_fd, events, EVENTS_PER_TURN, &wait, NULL);
-    if (len < 0 && errno != EINTR) fail(EXIT_SERVER, "cannot wait: %s", strerror(errno));
+    if (len < 0 && errno != EINTR) fail_errno("cannot wait");
     run->now_ns = clock_ns();
     for (int i = 0; i < len; i++) {
         serve(run, events[i].data.ptr, events[i].events);
@@ -202,7 +202,7 @@ static void turn(struct run *run) {
 void run_loop(struct run *run) {
     prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
     run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (run->epoll_fd < 0) fail(EXIT_SERVER, "cannot make an epoll: %s", strerror(errno));
+    if (run->epoll_fd < 0) fail_errno("cannot make an epoll");
 
     run->now_ns = run->begin_ns = run->progress_ns = clock_ns();
     advance_phase(run);

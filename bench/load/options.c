@@ -62,7 +62,7 @@ static _Noreturn void print_help(void) {
         printf("  %-20s %s\n", workload_at(i)->name, workload_at(i)->brief);
     printf("\nExit codes: 0 good, 1 jobs lost, repeated or damaged or errors answered,\n"
            "            2 wrong command line, 3 server not reachable or gone\n");
-    exit(EXIT_GOOD);
+    leave(EXIT_GOOD);
 }
 
 static const struct row *find_row(const char *name) {

@@ -41,10 +41,8 @@ static void open_role(const struct run *run, struct role *role) {
 }
 
 static void close_role(struct role *role) {
-    for (size_t i = 0; i < role->connections; i++) {
-        free(role->conns[i].state);
+    for (size_t i = 0; i < role->connections; i++)
         conn_close(&role->conns[i]);
-    }
     free(role->conns);
     free(role->idle);
 }

@@ -1,0 +1,1 @@
+"""The parts of bench/compare: peers (servers), rows (what is measured), table (what is printed)."""
