@@ -42,9 +42,12 @@ static int signed_value(char byte) {
 // The ends may stand in either order.
 static bool in_range(char byte, char one, char other, bool ignore_case) {
     int value = signed_value(byte);
-    bool is_reversed = signed_value(one) > signed_value(other);
-    int from = signed_value(is_reversed ? other : one);
-    int to = signed_value(is_reversed ? one : other);
+    int from = signed_value(one);
+    int to = signed_value(other);
+    if (from > to) {
+        from = signed_value(other);
+        to = signed_value(one);
+    }
     if (ignore_case) {
         value = lower(value);
         from = lower(from);
