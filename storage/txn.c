@@ -73,10 +73,6 @@ void txn_effect(struct txn *txn, const struct effect *effect) {
     if (store->observer != NULL) store->observer(store->observer_context, &outcome);
 }
 
-static size_t value_len(const struct effect_value *value) {
-    return value->blob != NULL ? blob_len(value->blob) : value->bytes.len;
-}
-
 // What an element costs beyond its bytes: padding in the payload area, tag, length, hash.
 enum { ELEMENT_OVERHEAD = 32, RECORD_OVERHEAD = 64 };
 
