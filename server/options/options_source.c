@@ -1,6 +1,7 @@
 // Where options come from: a file, standard input, the command line. Later ones win.
 #define _XOPEN_SOURCE 700 // realpath
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,11 +101,10 @@ enum err options_from_file(struct options *options, const char *path, struct fau
     enum err err = set_stream(options, stream, path, fault);
     fclose(stream);
     if (err != ERR_NONE) return err;
-    char *absolute = realpath(path, NULL); // malloc's, not ours
+    char absolute[PATH_MAX];
+    const char *kept = realpath(path, absolute) != NULL ? absolute : path;
     mem_free(options->config_file);
-    const char *kept = absolute != NULL ? absolute : path;
     options->config_file = mem_dup(kept, strlen(kept) + 1);
-    free(absolute);
     return ERR_NONE;
 }
 

@@ -1,0 +1,107 @@
+#define _XOPEN_SOURCE 700 // realpath
+
+#include "server/net/startup.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/mem.h"
+#include "proto/base/num.h"
+#include "proto/base/rng.h"
+
+enum { US_PER_MS = 1000 };
+
+static void print_help(void) {
+    struct buf text = {0};
+    buf_append_str(&text,
+                   "ackd: a Redis-compatible queue server; when it says OK, it is on disk.\n\n"
+                   "Usage: ackd [file] [--name value ...] [-]\n"
+                   "  file   a configuration file, written as redis-server's\n"
+                   "  -      read more configuration from standard input\n\n");
+    options_manual(&text);
+    fwrite(text.data, 1, text.len, stdout);
+    buf_deinit(&text);
+}
+
+bool startup_answered(int argc, char **argv) {
+    if (argc != 2) return false;
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
+        printf("ackd %s (%s)\n", ACKD_VERSION, mem_allocator());
+        return true;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help();
+        return true;
+    }
+    return false;
+}
+
+void startup_settle_dir(struct options *options) {
+    char absolute[PATH_MAX];
+    if (realpath(options->dir, absolute) == NULL) return;
+    mem_free(options->dir);
+    options->dir = mem_dup(absolute, strlen(absolute) + 1);
+}
+
+struct store_options startup_store_options(const struct options *options,
+                                           const struct trace *trace) {
+    struct clock clock = clock_system();
+    bool is_dsync = slice_is(slice_str(options->sync_method), "dsync");
+    // Small segments are for tests; a reserve that fills them would refuse every write.
+    uint64_t reserve = options->reserve_bytes;
+    if (reserve > options->segment_bytes / 4) reserve = options->segment_bytes / 4;
+    return (struct store_options){
+        .log =
+            {
+                .segment_bytes = options->segment_bytes,
+                .tail_bytes = options->tail_bytes,
+                .reserve_bytes = reserve,
+                .slots_ahead = (unsigned)options->segment_slots,
+                .sync_method = is_dsync ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC,
+                .sync_delay_us = (unsigned)options->sync_delay_us,
+                .seed = rng_system_seed(),
+                .wall_ms = clock_wall_us(&clock) / US_PER_MS,
+                .trace = trace,
+            },
+        .databases = (unsigned)options->databases,
+        .seed = rng_system_seed(),
+        .trace = trace,
+    };
+}
+
+void startup_say_version(const struct trace *trace, const struct options *options) {
+    const char *file = options->config_file[0] != '\0' ? options->config_file : "none";
+    trace_event(trace, TRACE_NOTICE, "net.starting",
+                "ackd %s, pid %d, configuration file: %s, data directory: %s", ACKD_VERSION,
+                (int)getpid(), file, options->dir);
+}
+
+void startup_say_recovery(const struct trace *trace, const struct store_recovery *recovery) {
+    char size[32];
+    num_format_human(size, sizeof size, recovery->log.bytes);
+    trace_event(
+        trace, TRACE_NOTICE, "net.recovered",
+        "Recovered %" PRIu64 " keys from %" PRIu64 " frames (%s) in %" PRId64 ".%03d s; the "
+        "last stop was %s",
+        recovery->keys, recovery->log.frames, size, recovery->took_us / (US_PER_MS * US_PER_MS),
+        (int)(recovery->took_us / US_PER_MS % 1000),
+        recovery->log.was_sealed ? "clean" : "not clean");
+    if (recovery->log.torn_lsn != 0) {
+        trace_event(trace, TRACE_WARNING, "net.torn_tail",
+                    "The log's end at %" PRIu64
+                    " was torn by the last crash. It was never answered; "
+                    "a copy is kept in the data directory (torn-*) and may be deleted.",
+                    recovery->log.torn_lsn);
+    }
+    if (recovery->log.repersisted_bytes != 0) {
+        num_format_human(size, sizeof size, recovery->log.repersisted_bytes);
+        trace_event(trace, TRACE_NOTICE, "net.repersisted",
+                    "The last batch (%s) was written again, as nothing proved that it was synced",
+                    size);
+    }
+}
