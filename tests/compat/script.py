@@ -10,6 +10,7 @@ MODIFIERS = {
 STEP = re.compile(r"^(?P<mods>(?:\[[a-z0-9]+(?: [^\]]*)?\]\s*)*)(?P<body>.*)$")
 MODIFIER = re.compile(r"\[([a-z0-9]+)(?: ([^\]]*))?\]")
 VARIABLE = re.compile(r"\$(id|addr)([1-9])|\$(nowms|now)([+-]\d+)?|\$x\((\d+)\)|\$(i)\b")
+FACT = re.compile(r"\$(?:id|addr)([1-9])")
 SPREAD = re.compile(r"^\$(seq|pairs)\((\d+)\.\.(\d+)\)$")
 ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "b": b"\b", "a": b"\a", '"': b'"', "\\": b"\\"}
 
@@ -32,6 +33,8 @@ class Script:
         self.name, self.steps = name, steps
         self.server_args = server_args  # None: the shared server will do
         self.newer, self.protocols = newer, protocols
+        # Connections whose id or address some line wants to know.
+        self.known_connections = {int(n) for step in steps for n in FACT.findall(step.text)}
         # `client.kill` is a second script of CLIENT; `_inline` belongs to no command.
         self.command = None if name.startswith("_") else name.split(".")[0]
 

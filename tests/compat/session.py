@@ -66,8 +66,8 @@ class Entry:
 
 
 class Session:
-    def __init__(self, server, protocol, password=None):
-        self.server, self.protocol = server, protocol
+    def __init__(self, server, protocol, script, password=None):
+        self.server, self.protocol, self.script = server, protocol, script
         self.connections, self.facts, self.trace = {}, {}, []
         self.control = Connection(server.port)
         if password:
@@ -92,7 +92,8 @@ class Session:
             conn = self.connections[number] = Connection(self.server.port)
             if self.protocol == 3:
                 conn.ask("HELLO", "3")
-            self._learn(number, conn)
+            if number in self.script.known_connections:
+                self._learn(number, conn)
         return self.connections[number]
 
     def _learn(self, number, conn):
@@ -109,15 +110,15 @@ class Session:
 
     # ---- steps ----
 
-    def play(self, script):
-        for step in script.steps:
+    def play(self):
+        for step in self.script.steps:
             if "resp%d" % (5 - self.protocol) in step.mods:
                 continue
             getattr(self, "_do_" + step.kind)(step)
             if self.trace and self.trace[-1].raw == SILENT:
                 break  # out of step with the server: what follows would only be silence too
         else:
-            self._record_leftovers(script)
+            self._record_leftovers()
         for conn in list(self.connections.values()) + [self.control]:
             conn.close()
         return self.trace
@@ -200,10 +201,10 @@ class Session:
         if conn:
             conn.close()
 
-    def _record_leftovers(self, script):
+    def _record_leftovers(self):
         for number, conn in sorted(self.connections.items()):
             if not conn.is_closed:
                 conn._receive(0.001)
             if conn.splitter.buffer:
                 left = b"<unread> " + bytes(conn.splitter.buffer)
-                self._record(script.steps[-1], left, "unread bytes of connection %d" % number)
+                self._record(self.script.steps[-1], left, "unread bytes of connection %d" % number)
