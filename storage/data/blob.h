@@ -1,8 +1,11 @@
 // An immutable string value: held inline (up to 9 bytes), on the heap, or as a reference to payload
 // bytes in the log. 14 bytes when packed, which is what a list of ten million jobs costs per job.
 //
-// Always true: equal blobs of equal kind have equal len and hash; a HEAP blob owns its block; a REF
-// is counted in the keyspace's live bytes of its slot.
+// Always true: equal blobs have equal len and hash whatever their kind, with one exception: strings
+// that were edited in place (blob_append, blob_write) carry no hash, because hashing ten megabytes
+// for each appended byte would make APPEND quadratic; blob_hash computes it when somebody asks.
+// Elements of lists and fields of hashes are never edited, so their `hash` is always right. A HEAP
+// blob owns its block; a REF is counted in the keyspace's live bytes of its slot.
 #ifndef ACKD_STORAGE_DATA_BLOB_H
 #define ACKD_STORAGE_DATA_BLOB_H
 
@@ -17,16 +20,22 @@ enum {
     BLOB_INLINE_MAX = 9,
     BLOB_MEMORY_MAX = 64, // longer payloads live in the log and are referenced
     BLOB_PACKED_BYTES = 14,
-    BLOB_LEN_MAX = (1 << 26) - 1, // 64 MiB - 1: 26 bits
+    BLOB_LEN_MAX = (1 << 26) - 1,    // 64 MiB - 1: 26 bits
+    BLOB_SLOT_MAX = (1 << 20) - 1,   // 20 bits
+    BLOB_OFFSET_MAX = (1 << 26) - 8, // 23 bits of units of 8 bytes
 };
 
 enum blob_kind { BLOB_NONE, BLOB_INLINE, BLOB_HEAP, BLOB_REF };
 
+// The order of the members makes the high byte of `tail` and the eight bytes of `word` neighbours:
+// nine bytes in a row for BLOB_INLINE.
 struct blob {
+    uint32_t hash; // hash_payload of the bytes; 0 when edited in place
+    uint16_t zero; // keeps `tail` beside `word`
+    uint16_t tail; // kind 2 bits; REF: len high 5 bits; HEAP: 1 bit "edited"; INLINE: len 4 bits,
+                   // byte 0 in the high byte
     uint64_t word; // REF: slot 20 bits, offset / 8 23 bits, len low 21 bits. HEAP: pointer. INLINE:
-                   // bytes 0..7
-    uint32_t hash; // hash_payload of the bytes, whatever the kind
-    uint16_t tail; // kind 2 bits; REF: len high 5 bits; INLINE: len 4 bits, byte 8
+                   // bytes 1..8
 };
 
 // Where references lead: given to the data layer by the store; the data layer does not know that a
@@ -37,15 +46,25 @@ struct blob_space {
     bool (*locate)(void *context, uint64_t lsn, uint32_t *slot, uint32_t *offset);
 };
 
-enum blob_kind blob_kind(const struct blob *blob);
+static inline enum blob_kind blob_kind(const struct blob *blob) {
+    return (enum blob_kind)(blob->tail & 3);
+}
+
 size_t blob_len(const struct blob *blob);
+uint32_t blob_hash(const struct blob *blob);         // right for edited strings too
 void blob_pack(const struct blob *blob, void *into); // BLOB_PACKED_BYTES
 struct blob blob_unpack(const void *from);
 
 struct blob blob_of_bytes(struct slice s); // INLINE or HEAP, owned by the caller
+// len <= BLOB_LEN_MAX, slot <= BLOB_SLOT_MAX, offset <= BLOB_OFFSET_MAX and a multiple of 8.
 struct blob blob_of_ref(uint32_t slot, uint32_t offset, size_t len, uint32_t hash);
-void blob_release(
-    struct blob *blob); // frees a HEAP block; becomes NONE. Live bytes are the keyspace's business
+// Frees a HEAP block; becomes NONE. Live bytes are the keyspace's business.
+void blob_release(struct blob *blob);
+
+// Edits in place: `blob` is INLINE or HEAP (or NONE: empty), the result is at most BLOB_LEN_MAX
+// long. Growth is amortised. `s` must not lie in the blob.
+void blob_append(struct blob *blob, struct slice s);
+void blob_write(struct blob *blob, size_t offset, struct slice s); // a gap is filled with zeros
 
 // The bytes of an INLINE or HEAP blob; lends from *blob (INLINE) or the heap block. Must not be a
 // REF.

@@ -39,16 +39,18 @@ void dict_insert(struct dict *dict,
                  struct dict_entry *entry); // the key must not be there; moves a few old buckets
 struct dict_entry *dict_remove(struct dict *dict,
                                struct slice key); // NULL when absent; the caller frees
-// Visits the entries of a few buckets; returns the next cursor, 0 at the end. The visitor must not
-// change the dict.
+// Visits the entries of one bucket (and of those it is being split into or joined from); returns
+// the next cursor, 0 at the end. The visitor must not change the dict.
 uint64_t dict_scan(const struct dict *dict, uint64_t cursor,
                    void (*visit)(void *context, struct dict_entry *entry), void *context);
 struct dict_entry *
 dict_random(const struct dict *dict,
             struct rng *rng); // fair enough: as Redis' "fair" random; NULL when empty
 size_t dict_memory(const struct dict *dict); // of the tables, not the entries
+void dict_check(const struct dict *dict);    // asserts all invariants
 
-// Visits all entries in table order; the dict must not change meanwhile.
+// Visits all entries in table order; the dict must not change meanwhile (a visited entry may be
+// freed when the dict is given up afterwards).
 struct dict_walk {
     const struct dict *dict;
     size_t table;

@@ -78,4 +78,7 @@ void keyspace_touch(struct keyspace *keyspace, const struct entry *entry, int64_
 // length and hash). Equal states have equal digests (PROOF.md 4, 5).
 uint64_t keyspace_digest(const struct keyspace *keyspace);
 
+// Asserts all invariants of everything in it. Slow.
+void keyspace_check(const struct keyspace *keyspace);
+
 #endif

@@ -16,6 +16,9 @@
 
 enum list_end { LIST_HEAD, LIST_TAIL };
 
+enum { LIST_INDEX_FROM = 256 }; // shorter lists are searched by a scan
+static const size_t LIST_LEN_MAX = UINT32_MAX;
+
 struct list;
 
 struct list_cursor { // valid until the list changes
@@ -48,7 +51,8 @@ struct list_search {
 // the lent element.
 bool list_find(const struct list *list, const struct list_search *search, size_t from,
                size_t *index, struct blob *out);
-size_t list_memory(const struct list *list); // heap bytes, elements included
+// Heap bytes, elements included; blocks of HEAP elements are estimated from a sample.
+size_t list_memory(const struct list *list);
 bool list_is_indexed(const struct list *list);
 
 // ---- changing (storage/data only)
@@ -59,6 +63,8 @@ struct blob list_pop(struct list *list, enum list_end end); // gives the blob; l
 void list_insert(struct list *list, size_t index, struct blob blob); // before index; index <= len
 struct blob list_remove(struct list *list, size_t index);
 struct blob list_replace(struct list *list, size_t index, struct blob blob); // gives the old one
+// Builds the index if the list is long enough, not too long, and has none. It goes away by itself
+// when the list gets short or very long.
 void list_index_build(struct list *list);
 void list_check(const struct list *list); // asserts all invariants
 

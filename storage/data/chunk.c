@@ -1,0 +1,130 @@
+#include "storage/data/chunk.h"
+
+#include <string.h>
+
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+
+_Static_assert(sizeof(struct chunk) == 32, "CHUNK_FULL_CAP counts on it");
+_Static_assert(CHUNK_FULL_CAP == 290, "290 elements in 4092 bytes");
+
+enum { SCAN_BLOCK = 16 }; // hashes compared without a branch: the compiler makes vectors of it
+
+uint16_t chunk_cap_above(size_t count) {
+    // 88 of 96, 256 of 256, 1012 of 1024, 4092 of 4096 bytes.
+    static const uint16_t caps[] = {4, 16, 70, CHUNK_FULL_CAP};
+    for (size_t i = 0; i < sizeof caps / sizeof caps[0]; i++) {
+        if (count < caps[i]) return caps[i];
+    }
+    return CHUNK_FULL_CAP;
+}
+
+struct chunk *chunk_new(uint16_t cap, bool starts_high) {
+    struct chunk *chunk = mem_alloc(sizeof *chunk + (size_t)cap * BLOB_PACKED_BYTES);
+    chunk->node = (struct tree_node){.start = starts_high ? cap : 0, .cap = cap};
+    chunk->prev = NULL;
+    chunk->next = NULL;
+    return chunk;
+}
+
+// Moves the elements in places [place, place + count) to [to, ...); both inside the arrays.
+static void move_row(struct chunk *chunk, size_t to, size_t place, size_t count) {
+    uint32_t *hashes = chunk_hashes(chunk);
+    uint16_t *tails = chunk_tails(chunk);
+    memmove(chunk->words + to, chunk->words + place, count * sizeof *chunk->words);
+    memmove(hashes + to, hashes + place, count * sizeof *hashes);
+    memmove(tails + to, tails + place, count * sizeof *tails);
+}
+
+void chunk_slide(struct chunk *chunk, uint16_t start) {
+    must(start + chunk->node.count <= chunk->node.cap);
+    move_row(chunk, start, chunk->node.start, chunk->node.count);
+    chunk->node.start = start;
+}
+
+void chunk_insert(struct chunk *chunk, size_t at, const struct blob *blob) {
+    struct tree_node *node = &chunk->node;
+    must(node->count < node->cap && at <= node->count);
+    const bool has_room_behind = node->start + node->count < node->cap;
+    const bool nearer_to_head = at < node->count - at;
+    if (node->start > 0 && (nearer_to_head || !has_room_behind)) {
+        move_row(chunk, node->start - 1u, node->start, at);
+        node->start--;
+    } else {
+        move_row(chunk, node->start + at + 1, node->start + at, node->count - at);
+    }
+    node->count++;
+    chunk_put(chunk, at, blob);
+}
+
+void chunk_remove(struct chunk *chunk, size_t at) {
+    struct tree_node *node = &chunk->node;
+    must(at < node->count);
+    const size_t behind = node->count - at - 1u;
+    if (at < behind) {
+        move_row(chunk, node->start + 1u, node->start, at);
+        node->start++;
+    } else {
+        move_row(chunk, node->start + at, node->start + at + 1, behind);
+    }
+    node->count--;
+}
+
+void chunk_copy_behind(struct chunk *to, const struct chunk *from, size_t at, size_t count) {
+    const size_t target = (size_t)to->node.start + to->node.count;
+    const size_t source = from->node.start + at;
+    must(target + count <= to->node.cap && at + count <= from->node.count);
+    memcpy(to->words + target, from->words + source, count * sizeof *to->words);
+    memcpy(chunk_hashes(to) + target, chunk_hashes(from) + source, count * sizeof(uint32_t));
+    memcpy(chunk_tails(to) + target, chunk_tails(from) + source, count * sizeof(uint16_t));
+    to->node.count = (uint16_t)(to->node.count + count);
+}
+
+static bool matches(const struct chunk *chunk, size_t at, const struct chunk_search *search) {
+    const struct blob blob = chunk_get(chunk, at);
+    return blob.hash == search->hash && blob_len(&blob) == search->len;
+}
+
+static bool block_has(const uint32_t *hashes, uint32_t hash) {
+    uint32_t any = 0;
+    for (int i = 0; i < SCAN_BLOCK; i++)
+        any |= hashes[i] == hash;
+    return any != 0;
+}
+
+static size_t find_forward(const struct chunk *chunk, const struct chunk_search *search) {
+    const uint32_t *hashes = chunk_hashes(chunk) + chunk->node.start;
+    size_t at = search->from;
+    while (at < search->to) {
+        if (at + SCAN_BLOCK <= search->to && !block_has(hashes + at, search->hash)) {
+            at += SCAN_BLOCK;
+            continue;
+        }
+        const size_t end = at + SCAN_BLOCK < search->to ? at + SCAN_BLOCK : search->to;
+        for (; at < end; at++) {
+            if (hashes[at] == search->hash && matches(chunk, at, search)) return at;
+        }
+    }
+    return search->to;
+}
+
+static size_t find_backward(const struct chunk *chunk, const struct chunk_search *search) {
+    const uint32_t *hashes = chunk_hashes(chunk) + chunk->node.start;
+    size_t end = search->to;
+    while (end > search->from) {
+        const size_t begin = end - search->from > SCAN_BLOCK ? end - SCAN_BLOCK : search->from;
+        if (end - begin == SCAN_BLOCK && !block_has(hashes + begin, search->hash)) {
+            end = begin;
+            continue;
+        }
+        for (; end > begin; end--) {
+            if (hashes[end - 1] == search->hash && matches(chunk, end - 1, search)) return end - 1;
+        }
+    }
+    return search->to;
+}
+
+size_t chunk_find(const struct chunk *chunk, const struct chunk_search *search) {
+    must(search->from <= search->to && search->to <= chunk->node.count);
+    return search->backward ? find_backward(chunk, search) : find_forward(chunk, search);
+}

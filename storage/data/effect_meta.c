@@ -1,0 +1,99 @@
+#include "storage/data/effect_meta.h"
+
+#include "storage/data/blob.h"
+#include "storage/data/effect.h"
+
+bool meta_value(struct meta_reader *reader, struct meta_value *out) {
+    const uint8_t tag = meta_u8(reader);
+    *out = (struct meta_value){.tag = (enum value_tag)tag};
+    switch (tag) {
+    case TAG_INLINE:
+        out->bytes = meta_bytes(reader, meta_u8(reader));
+        return !reader->has_failed && out->bytes.len <= BLOB_MEMORY_MAX;
+    case TAG_REF:
+        out->lsn_at = meta_bytes(reader, sizeof(uint64_t)).data;
+        break;
+    case TAG_PAYLOAD:
+    case TAG_HEAP:
+        break;
+    default:
+        return false;
+    }
+    out->len = meta_u32(reader);
+    out->hash = meta_u32(reader);
+    return !reader->has_failed && out->len <= BLOB_LEN_MAX;
+}
+
+const char *effect_type_name(uint8_t type) {
+    switch (type) {
+    case EFFECT_KEY_DELETE:
+        return "KEY_DELETE";
+    case EFFECT_KEY_EXPIRE:
+        return "KEY_EXPIRE";
+    case EFFECT_DB_FLUSH:
+        return "DB_FLUSH";
+    case EFFECT_DB_SWAP:
+        return "DB_SWAP";
+    case EFFECT_STRING_SET:
+        return "STRING_SET";
+    case EFFECT_STRING_APPEND:
+        return "STRING_APPEND";
+    case EFFECT_STRING_WRITE:
+        return "STRING_WRITE";
+    case EFFECT_LIST_PUSH:
+        return "LIST_PUSH";
+    case EFFECT_LIST_POP:
+        return "LIST_POP";
+    case EFFECT_LIST_SET:
+        return "LIST_SET";
+    case EFFECT_LIST_INSERT:
+        return "LIST_INSERT";
+    case EFFECT_LIST_REMOVE:
+        return "LIST_REMOVE";
+    case EFFECT_LIST_TRIM:
+        return "LIST_TRIM";
+    case EFFECT_HASH_SET:
+        return "HASH_SET";
+    case EFFECT_HASH_REMOVE:
+        return "HASH_REMOVE";
+    default:
+        return "UNKNOWN";
+    }
+}
+
+// How many values follow the fields that the reader passes here, for types that carry values.
+static uint32_t values_ahead(struct meta_reader *reader, uint8_t type) {
+    switch (type) {
+    case EFFECT_STRING_SET:
+        meta_u8(reader);
+        return 1;
+    case EFFECT_LIST_PUSH:
+        meta_u8(reader);
+        return meta_u32(reader);
+    case EFFECT_LIST_SET:
+    case EFFECT_LIST_INSERT:
+        meta_u32(reader);
+        return 1;
+    case EFFECT_HASH_SET:
+        return meta_u32(reader);
+    default:
+        return 0; // STRING_APPEND and STRING_WRITE carry bytes, never references
+    }
+}
+
+void effect_relocate(void *context, uint8_t type, char *meta, size_t meta_len, uint64_t from_lsn,
+                     uint64_t to_lsn, uint64_t delta) {
+    (void)context;
+    struct meta_reader reader = {.at = meta, .end = meta + meta_len};
+    meta_u16(&reader);
+    meta_bytes(&reader, meta_u32(&reader));
+    struct meta_value value;
+    for (uint32_t left = values_ahead(&reader, type); left > 0; left--) {
+        if (type == EFFECT_HASH_SET) meta_bytes(&reader, meta_u32(&reader));
+        // What cannot be read stays as it is: applying the record will say so.
+        if (!meta_value(&reader, &value)) return;
+        if (value.tag != TAG_REF) continue;
+        const uint64_t lsn = load_u64le(value.lsn_at);
+        if (lsn >= from_lsn && lsn < to_lsn) store_u64le(meta + (value.lsn_at - meta), lsn + delta);
+    }
+}

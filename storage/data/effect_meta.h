@@ -1,0 +1,69 @@
+// Reading the meta of an effect, field by field, without trusting it: a reader that has met its end
+// gives zeros and remembers that it failed. EFFECTS.md has the layouts.
+#ifndef ACKD_STORAGE_DATA_EFFECT_META_H
+#define ACKD_STORAGE_DATA_EFFECT_META_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/num.h"
+#include "proto/base/slice.h"
+
+enum value_tag { TAG_INLINE = 1, TAG_PAYLOAD = 2, TAG_REF = 3, TAG_HEAP = 4 }; // on disk
+
+struct meta_reader {
+    const char *at;
+    const char *end;
+    bool has_failed;
+};
+
+// A value as it stands in the meta.
+struct meta_value {
+    enum value_tag tag;
+    struct slice bytes; // INLINE
+    uint32_t len;       // all but INLINE
+    uint32_t hash;      // likewise
+    const char *lsn_at; // REF: where the u64 stands
+};
+
+static inline struct slice meta_bytes(struct meta_reader *reader, size_t len) {
+    if (len > (size_t)(reader->end - reader->at)) {
+        reader->has_failed = true;
+        reader->at = reader->end;
+        return SLICE_EMPTY;
+    }
+    const struct slice bytes = slice_of(reader->at, len);
+    reader->at += len;
+    return bytes;
+}
+
+static inline uint8_t meta_u8(struct meta_reader *reader) {
+    const struct slice bytes = meta_bytes(reader, 1);
+    return bytes.len == 0 ? 0 : (uint8_t)bytes.data[0];
+}
+
+static inline uint16_t meta_u16(struct meta_reader *reader) {
+    const struct slice bytes = meta_bytes(reader, 2);
+    return bytes.len == 0 ? 0 : load_u16le(bytes.data);
+}
+
+static inline uint32_t meta_u32(struct meta_reader *reader) {
+    const struct slice bytes = meta_bytes(reader, 4);
+    return bytes.len == 0 ? 0 : load_u32le(bytes.data);
+}
+
+static inline uint64_t meta_u64(struct meta_reader *reader) {
+    const struct slice bytes = meta_bytes(reader, 8);
+    return bytes.len == 0 ? 0 : load_u64le(bytes.data);
+}
+
+// False: there is no value there.
+bool meta_value(struct meta_reader *reader, struct meta_value *out);
+
+// Whether the reader took all of the meta and nothing was missing.
+static inline bool meta_is_done(const struct meta_reader *reader) {
+    return !reader->has_failed && reader->at == reader->end;
+}
+
+#endif

@@ -1,0 +1,48 @@
+// The inside of a keyspace and its changes: for keyspace.c, digest.c and effect_apply.c, nobody
+// else.
+#ifndef ACKD_STORAGE_DATA_KEYSPACE_STATE_H
+#define ACKD_STORAGE_DATA_KEYSPACE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "storage/data/dict.h"
+#include "storage/data/expiry.h"
+#include "storage/data/keyspace.h"
+
+struct database {
+    struct dict keys;
+    struct expiry expiry;
+};
+
+struct keyspace {
+    struct database *databases;
+    unsigned count;
+    unsigned used; // databases from here on were never written: nobody needs to look into them
+    struct blob_space space;
+    uint64_t seed;
+    uint64_t *live; // bytes of payload referenced in each slot
+    size_t live_cap;
+    uint64_t live_total;
+};
+
+struct entry *keyspace_entry(const struct keyspace *keyspace, unsigned db, struct slice key);
+
+// A new key that holds an empty string; the caller gives it a value. The key must not be there.
+struct entry *keyspace_create(struct keyspace *keyspace, unsigned db, struct slice key);
+
+// Gives the value up: what it owns is freed, its references no longer count as live. The entry
+// holds an empty string afterwards.
+void keyspace_clear(struct keyspace *keyspace, struct entry *entry);
+void keyspace_remove(struct keyspace *keyspace, unsigned db, struct entry *entry);
+void keyspace_expire(struct keyspace *keyspace, unsigned db, struct entry *entry, int64_t at_ms);
+void keyspace_flush(struct keyspace *keyspace, unsigned db);
+void keyspace_swap(struct keyspace *keyspace, unsigned a, unsigned b);
+
+// A blob becomes part of the keyspace, or leaves it and is released. References count as live bytes
+// of their slot in between.
+void keyspace_enter(struct keyspace *keyspace, const struct blob *blob);
+void keyspace_leave(struct keyspace *keyspace, struct blob *blob);
+
+#endif

@@ -1,0 +1,398 @@
+#include "storage/data/list.h"
+
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "proto/base/num.h"
+#include "storage/data/deque.h"
+#include "storage/data/list_index.h"
+
+enum {
+    INDEX_DROP_BELOW = 64,
+    INDEX_DROP_ABOVE = 1 << 20, // 16 bytes and more per element are too many beyond
+    INDEX_BUILD_MAX = 1 << 19,  // apart from the bound above: a list near it does not flap
+    INDEX_CANDIDATES_MAX = 64,  // a hash in more chunks than this is found sooner by a scan
+    CHUNK_SPARSE = CHUNK_FULL_CAP / 4,
+    CHUNK_JOINED_MAX = CHUNK_FULL_CAP / 4 * 3,
+    SHRINK_FACTOR = 8, // an only chunk less full than 1 / 8 becomes smaller
+    MEMORY_SAMPLE = 64,
+};
+
+struct list {
+    struct deque deque;
+    struct list_index *index; // NULL: searches scan
+    bool index_refused;       // until the list is small again
+};
+
+struct list *list_new(void) {
+    return mem_zalloc(sizeof(struct list));
+}
+
+void list_free(struct list *list, void (*release)(void *context, struct blob *blob),
+               void *context) {
+    if (list == NULL) return;
+    for (struct chunk *chunk = list->deque.head; chunk != NULL; chunk = chunk->next) {
+        for (size_t at = 0; at < chunk->node.count; at++) {
+            struct blob blob = chunk_get(chunk, at);
+            release(context, &blob);
+        }
+    }
+    list_index_free(list->index);
+    deque_clear(&list->deque);
+    mem_free(list);
+}
+
+// ---- reading
+
+size_t list_len(const struct list *list) {
+    return list->deque.len;
+}
+
+struct blob list_get(const struct list *list, size_t index) {
+    size_t at;
+    const struct chunk *chunk = deque_locate(&list->deque, index, &at);
+    return chunk_get(chunk, at);
+}
+
+struct list_cursor list_cursor_at(const struct list *list, size_t index) {
+    must(index <= list->deque.len);
+    struct list_cursor cursor = {.list = list, .index = index};
+    if (index < list->deque.len) {
+        cursor.chunk = deque_locate(&list->deque, index, &cursor.position);
+    } else if (index > 0) {
+        cursor.chunk = list->deque.tail;
+        cursor.position = list->deque.tail->node.count;
+    }
+    return cursor;
+}
+
+bool list_cursor_next(struct list_cursor *cursor, struct blob *out) {
+    if (cursor->index == cursor->list->deque.len) return false;
+    const struct chunk *chunk = cursor->chunk;
+    if (cursor->position == chunk->node.count) {
+        cursor->chunk = chunk->next;
+        cursor->position = 0;
+        chunk = chunk->next;
+    }
+    *out = chunk_get(chunk, cursor->position);
+    cursor->position++;
+    cursor->index++;
+    return true;
+}
+
+bool list_cursor_prev(struct list_cursor *cursor, struct blob *out) {
+    if (cursor->index == 0) return false;
+    const struct chunk *chunk = cursor->chunk;
+    if (cursor->position == 0) {
+        cursor->chunk = chunk->prev;
+        chunk = chunk->prev;
+        cursor->position = chunk->node.count;
+    }
+    cursor->position--;
+    cursor->index--;
+    *out = chunk_get(chunk, cursor->position);
+    return true;
+}
+
+size_t list_memory(const struct list *list) {
+    size_t bytes = mem_usable(list) + deque_memory(&list->deque);
+    if (list->index != NULL) bytes += list_index_memory(list->index);
+    size_t sampled = 0;
+    size_t sampled_bytes = 0;
+    struct list_cursor cursor = list_cursor_at(list, 0);
+    struct blob blob;
+    while (sampled < MEMORY_SAMPLE && list_cursor_next(&cursor, &blob)) {
+        sampled++;
+        sampled_bytes += blob_memory(&blob);
+    }
+    return sampled == 0 ? bytes : bytes + sampled_bytes * list->deque.len / sampled;
+}
+
+bool list_is_indexed(const struct list *list) {
+    return list->index != NULL;
+}
+
+// ---- searching. [begin, end) is the part of the list that is looked at.
+
+static bool find_in_chunk(const struct chunk *chunk, const struct list_search *search,
+                          size_t chunk_begin, const size_t range[2], size_t *index) {
+    const size_t chunk_end = chunk_begin + chunk->node.count;
+    if (range[1] <= chunk_begin || range[0] >= chunk_end) return false;
+    const struct chunk_search part = {
+        .hash = search->hash,
+        .backward = search->backward,
+        .len = search->len,
+        .from = num_max(range[0], chunk_begin) - chunk_begin,
+        .to = num_min(range[1], chunk_end) - chunk_begin,
+    };
+    const size_t at = chunk_find(chunk, &part);
+    if (at == part.to) return false;
+    *index = chunk_begin + at;
+    return true;
+}
+
+// Finds through the index. False: the hash is in too many chunks, scan instead. *index stays as it
+// is when there is none.
+static bool find_indexed(const struct list *list, const struct list_search *search,
+                         const size_t range[2], size_t *index) {
+    size_t open[2] = {range[0], range[1]}; // where something better may still be
+    size_t step = 0;
+    int candidates = 0;
+    const struct chunk *chunk;
+    while ((chunk = list_index_next(list->index, search->hash, &step)) != NULL) {
+        if (++candidates > INDEX_CANDIDATES_MAX) return false;
+        if (!find_in_chunk(chunk, search, deque_rank(chunk), open, index)) continue;
+        if (search->backward)
+            open[0] = *index + 1;
+        else
+            open[1] = *index;
+    }
+    return true;
+}
+
+static void find_scanning(const struct list *list, const struct list_search *search,
+                          const size_t range[2], size_t *index) {
+    size_t at;
+    const struct chunk *chunk =
+        deque_locate(&list->deque, search->backward ? range[1] - 1 : range[0], &at);
+    size_t begin = (search->backward ? range[1] - 1 : range[0]) - at;
+    while (chunk != NULL && begin < range[1] && begin + chunk->node.count > range[0]) {
+        if (find_in_chunk(chunk, search, begin, range, index)) return;
+        if (search->backward) {
+            chunk = chunk->prev;
+            begin -= chunk == NULL ? 0 : chunk->node.count;
+        } else {
+            begin += chunk->node.count;
+            chunk = chunk->next;
+        }
+    }
+}
+
+bool list_find(const struct list *list, const struct list_search *search, size_t from,
+               size_t *index, struct blob *out) {
+    const size_t len = list->deque.len;
+    if (len == 0 || (from >= len && !search->backward)) return false;
+    if (from >= len) from = len - 1;
+    size_t range[2] = {from, from + num_min(search->scanned_max, len - from)};
+    if (search->backward) {
+        range[0] = from + 1 - num_min(search->scanned_max, from + 1);
+        range[1] = from + 1;
+    }
+    if (range[0] == range[1]) return false;
+
+    size_t found = SIZE_MAX;
+    if (list->index == NULL || !find_indexed(list, search, range, &found)) {
+        found = SIZE_MAX;
+        find_scanning(list, search, range, &found);
+    }
+    if (found == SIZE_MAX) return false;
+    *index = found;
+    *out = list_get(list, found);
+    return true;
+}
+
+// ---- the index
+
+static void index_drop(struct list *list) {
+    list_index_free(list->index);
+    list->index = NULL;
+}
+
+static void index_add(struct list *list, uint32_t hash, struct chunk *chunk) {
+    if (list->index == NULL) return;
+    if (list->deque.len > INDEX_DROP_ABOVE) {
+        index_drop(list);
+    } else if (!list_index_add(list->index, hash, chunk)) {
+        index_drop(list);
+        list->index_refused = true;
+    }
+}
+
+static void index_remove(struct list *list, uint32_t hash, const struct chunk *chunk) {
+    if (list->deque.len >= INDEX_DROP_BELOW) {
+        if (list->index != NULL) list_index_remove(list->index, hash, chunk);
+        return;
+    }
+    index_drop(list);
+    list->index_refused = false;
+}
+
+void list_index_build(struct list *list) {
+    if (list->index != NULL || list->index_refused) return;
+    if (list->deque.len <= LIST_INDEX_FROM || list->deque.len > INDEX_BUILD_MAX) return;
+    list->index = list_index_new(list->deque.len + list->deque.len / 4);
+    for (struct chunk *chunk = list->deque.head; chunk != NULL; chunk = chunk->next) {
+        for (size_t at = 0; at < chunk->node.count; at++) {
+            if (list->index == NULL) return; // refused
+            index_add(list, chunk_get(chunk, at).hash, chunk);
+        }
+    }
+}
+
+// ---- changing
+
+// Elements [at, count) of `from` go over to behind those of `to`.
+static void move_behind(struct list *list, struct chunk *to, struct chunk *from, size_t at,
+                        size_t count) {
+    for (size_t i = at; list->index != NULL && i < at + count; i++) {
+        const uint32_t hash = chunk_get(from, i).hash;
+        list_index_remove(list->index, hash, from);
+        index_add(list, hash, to);
+    }
+    chunk_copy_behind(to, from, at, count);
+    from->node.count = (uint16_t)(from->node.count - count);
+    if (at == 0) from->node.start = (uint16_t)(from->node.start + count);
+    deque_count(&list->deque, from, -(int)count);
+    deque_count(&list->deque, to, (int)count);
+}
+
+// Puts the only chunk's elements into one of that capacity, with the free room at `end`.
+static struct chunk *resize_only(struct list *list, uint16_t cap, enum list_end end) {
+    const struct chunk *old = list->deque.head;
+    struct chunk *fresh = chunk_new(cap, false);
+    chunk_copy_behind(fresh, old, 0, old->node.count);
+    if (end == LIST_HEAD) chunk_slide(fresh, (uint16_t)(cap - fresh->node.count));
+    deque_replace_only(&list->deque, fresh);
+    return fresh;
+}
+
+static bool has_room_at(const struct chunk *chunk, enum list_end end) {
+    return end == LIST_HEAD ? chunk->node.start > 0
+                            : chunk->node.start + chunk->node.count < chunk->node.cap;
+}
+
+// A chunk with room for one more element at that end of the list. A chunk that is full, or so full
+// that sliding its elements would not pay, is left behind as it is.
+static struct chunk *room_at_end(struct list *list, enum list_end end) {
+    struct deque *deque = &list->deque;
+    struct chunk *chunk = end == LIST_HEAD ? deque->head : deque->tail;
+    if (chunk != NULL && has_room_at(chunk, end)) return chunk;
+    if (chunk != NULL && chunk->node.count <= chunk->node.cap / 2) {
+        const int room = chunk->node.cap - chunk->node.count;
+        chunk_slide(chunk, (uint16_t)(end == LIST_HEAD ? room : 0));
+        return chunk;
+    }
+    if (chunk != NULL && chunk->node.cap < CHUNK_FULL_CAP) {
+        must(list->index == NULL); // indexed lists have full-sized chunks only
+        return resize_only(list, chunk_cap_above(chunk->node.cap), end);
+    }
+    const uint16_t cap = chunk == NULL ? chunk_cap_above(0) : CHUNK_FULL_CAP;
+    struct chunk *fresh = chunk_new(cap, end == LIST_HEAD);
+    deque_insert(deque, end == LIST_HEAD ? NULL : deque->tail, fresh);
+    return fresh;
+}
+
+void list_push(struct list *list, enum list_end end, struct blob blob) {
+    must(list->deque.len < LIST_LEN_MAX);
+    struct chunk *chunk = room_at_end(list, end);
+    if (end == LIST_HEAD) chunk->node.start--;
+    chunk->node.count++;
+    chunk_put(chunk, end == LIST_HEAD ? 0 : chunk->node.count - 1u, &blob);
+    deque_count(&list->deque, chunk, 1);
+    index_add(list, blob.hash, chunk);
+}
+
+// What is due after an element has gone from the chunk.
+static void after_removal(struct list *list, struct chunk *chunk, uint32_t hash) {
+    struct deque *deque = &list->deque;
+    deque_count(deque, chunk, -1);
+    index_remove(list, hash, chunk);
+    if (chunk->node.count == 0) {
+        deque_remove(deque, chunk);
+        return;
+    }
+    const bool is_only = deque->head == deque->tail;
+    if (is_only && deque->len * SHRINK_FACTOR < chunk->node.cap && chunk->node.cap > 16) {
+        resize_only(list, chunk_cap_above(2 * deque->len), LIST_TAIL);
+    }
+}
+
+struct blob list_pop(struct list *list, enum list_end end) {
+    must(list->deque.len > 0);
+    struct chunk *chunk = end == LIST_HEAD ? list->deque.head : list->deque.tail;
+    const struct blob blob = chunk_get(chunk, end == LIST_HEAD ? 0 : chunk->node.count - 1u);
+    if (end == LIST_HEAD) chunk->node.start++;
+    chunk->node.count--;
+    after_removal(list, chunk, blob.hash);
+    return blob;
+}
+
+// The upper half of a full chunk moves to a new one behind it.
+static void split(struct list *list, struct chunk *chunk) {
+    struct chunk *upper = chunk_new(CHUNK_FULL_CAP, false);
+    deque_insert(&list->deque, chunk, upper);
+    const size_t kept = chunk->node.count / 2u;
+    move_behind(list, upper, chunk, kept, chunk->node.count - kept);
+}
+
+void list_insert(struct list *list, size_t index, struct blob blob) {
+    must(index <= list->deque.len && list->deque.len < LIST_LEN_MAX);
+    if (index == 0 || index == list->deque.len) {
+        list_push(list, index == 0 ? LIST_HEAD : LIST_TAIL, blob);
+        return;
+    }
+    size_t at;
+    struct chunk *chunk = deque_locate(&list->deque, index, &at);
+    if (chunk->node.count == chunk->node.cap) {
+        if (chunk->node.cap < CHUNK_FULL_CAP) {
+            resize_only(list, chunk_cap_above(chunk->node.cap), LIST_TAIL);
+        } else {
+            split(list, chunk);
+        }
+        chunk = deque_locate(&list->deque, index, &at);
+    }
+    chunk_insert(chunk, at, &blob);
+    deque_count(&list->deque, chunk, 1);
+    index_add(list, blob.hash, chunk);
+}
+
+// Joins a sparse chunk with a neighbour when both fit well into one, so that a list that loses
+// elements in its middle gives memory back.
+static void join(struct list *list, struct chunk *chunk) {
+    struct chunk *left = chunk->prev != NULL ? chunk->prev : chunk;
+    struct chunk *right = left->next;
+    if (right == NULL || left->node.count + right->node.count > CHUNK_JOINED_MAX) {
+        left = chunk;
+        right = chunk->next;
+    }
+    if (right == NULL || left->node.count + right->node.count > CHUNK_JOINED_MAX) return;
+    must(left->node.cap == CHUNK_FULL_CAP);
+    chunk_slide(left, 0);
+    move_behind(list, left, right, 0, right->node.count);
+    deque_remove(&list->deque, right);
+}
+
+struct blob list_remove(struct list *list, size_t index) {
+    must(index < list->deque.len);
+    size_t at;
+    struct chunk *chunk = deque_locate(&list->deque, index, &at);
+    const struct blob blob = chunk_get(chunk, at);
+    const bool gets_sparse =
+        chunk->node.count > 1 && chunk->node.count <= CHUNK_SPARSE && list->deque.chunks > 1;
+    chunk_remove(chunk, at);
+    after_removal(list, chunk, blob.hash);
+    if (gets_sparse) join(list, chunk);
+    return blob;
+}
+
+struct blob list_replace(struct list *list, size_t index, struct blob blob) {
+    must(index < list->deque.len);
+    size_t at;
+    struct chunk *chunk = deque_locate(&list->deque, index, &at);
+    const struct blob old = chunk_get(chunk, at);
+    chunk_put(chunk, at, &blob);
+    if (list->index != NULL) list_index_remove(list->index, old.hash, chunk);
+    index_add(list, blob.hash, chunk);
+    return old;
+}
+
+void list_check(const struct list *list) {
+    deque_check(&list->deque);
+    if (list->index == NULL) return;
+    must(list_index_total(list->index) == list->deque.len);
+    for (const struct chunk *chunk = list->deque.head; chunk != NULL; chunk = chunk->next) {
+        must(chunk->node.cap == CHUNK_FULL_CAP);
+        for (size_t at = 0; at < chunk->node.count; at++) {
+            must(list_index_count(list->index, chunk_get(chunk, at).hash, chunk) > 0);
+        }
+    }
+}
