@@ -95,9 +95,10 @@ struct log_visitor {
 
 // Reads everything from `from_lsn` on (0: the beginning), verifies it, hands over the records of
 // complete frames in order, then makes the log ready to append: a torn tail is kept aside (file
-// torn-<lsn>), an unproven last batch is written again into a fresh segment before its records are
-// handed over. Everything found is durable and sealed when this returns. ERR_CORRUPT with file and
-// offset when acknowledged bytes are damaged; then nothing on disk was changed. Once per log_open.
+// torn-<lsn>-<slot>), an unproven last batch is written again into a fresh segment before its
+// records are handed over. Everything found is durable and sealed when this returns. ERR_CORRUPT
+// with file and offset when acknowledged bytes are damaged; then nothing on disk was changed. Once
+// per log_open.
 enum err log_recover(struct log *log, uint64_t from_lsn, const struct log_visitor *visitor,
                      struct log_recovery *out, struct fault *fault);
 

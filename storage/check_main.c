@@ -1,0 +1,152 @@
+// ackd-check: verifies a data directory and says what is where. Reads only; changes nothing, and
+// needs no lock (it says when a server is running, because then the end of the log moves).
+//
+// Exit codes: 0 clean, 1 torn or not sealed (a start repairs it; nothing acknowledged is lost),
+// 2 rotten (a start refuses), 3 the directory cannot be read or the command line is wrong.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/mem.h"
+#include "storage/log/log.h"
+#include "storage/log/scan.h"
+
+enum exit_code { EXIT_CLEAN = 0, EXIT_TORN = 1, EXIT_ROTTEN = 2, EXIT_UNREADABLE = 3 };
+
+struct check {
+    struct vfs *vfs;
+    struct scan scan;
+    bool is_verbose;
+};
+
+static void print_batch(void *context, uint32_t slot, size_t offset,
+                        const struct batch_header *header) {
+    const struct check *check = context;
+    if (!check->is_verbose) return;
+    char name[SEGMENT_NAME_BYTES];
+    printf("  %s +%-9zu lsn %-14" PRIu64 " %9" PRIu32 " bytes %7" PRIu32 " frames epoch %" PRIu64
+           "%s\n",
+           segment_name(name, slot), offset, header->lsn, header->bytes, header->frames,
+           header->epoch, (header->flags & BATCH_SEAL) ? " SEAL" : "");
+}
+
+static void print_slot(const struct check *check, uint32_t number) {
+    const struct scan_slot *slot = &check->scan.slots[number];
+    char name[SEGMENT_NAME_BYTES];
+    if (slot->is_in_chain) return;
+    const char *what = slot->kind == SCAN_HEADED  ? "superseded by a later segment; will be reused"
+                       : slot->kind == SCAN_SHORT ? "unfinished; will be made again"
+                       : slot->junk_end > 0       ? "left-overs of an unfinished write"
+                                                  : "ready, zeros";
+    printf("%s  spare: %s\n", segment_name(name, number), what);
+}
+
+static void print_segment(const struct check *check, uint32_t slot,
+                          const struct scan_segment *segment) {
+    const struct scan_slot *entry = &check->scan.slots[slot];
+    char name[SEGMENT_NAME_BYTES];
+    printf("%s  segment %" PRIu64 ": lsn %" PRIu64 " to %" PRIu64 ", %" PRIu64 " batches, %" PRIu64
+           " records, %" PRIu64 " frames%s\n",
+           segment_name(name, slot), entry->header.sequence, entry->header.base_lsn,
+           entry->header.base_lsn + segment->end, segment->batches, segment->records,
+           segment->frames, entry->has_damaged_copy ? "; one header copy is damaged" : "");
+}
+
+static enum exit_code exit_of(enum err err, const struct fault *fault) {
+    printf("%s: %s\n", err == ERR_CORRUPT ? "ROTTEN" : "UNREADABLE", fault->text);
+    return err == ERR_CORRUPT ? EXIT_ROTTEN : EXIT_UNREADABLE;
+}
+
+static enum exit_code verdict(const struct scan_segment *last, const struct scan_end *end) {
+    bool is_sealed = last == NULL || (last->batches > 0 && (last->last_header.flags & BATCH_SEAL));
+    if (end->is_torn) {
+        printf("TORN: the log ends at lsn %" PRIu64 "; behind it lies a write that was cut off and "
+               "never acknowledged. A start keeps it aside and goes on.\n",
+               end->lsn);
+        return EXIT_TORN;
+    }
+    if (!is_sealed) {
+        printf("NOT SEALED: the log ends at lsn %" PRIu64 " without a seal (the server was killed "
+               "or is running). A start writes the last batch again and goes on.\n",
+               end->lsn);
+        return EXIT_TORN;
+    }
+    printf("CLEAN: the log ends at lsn %" PRIu64 ".\n", end->lsn);
+    return EXIT_CLEAN;
+}
+
+static enum exit_code check_log(struct check *check, char *image, char *scratch) {
+    struct fault fault = {0};
+    struct scan *scan = &check->scan;
+    struct scan_segment segment = {0};
+    enum err err = scan_check_chain(scan, 0, &fault);
+    for (size_t i = 0; i < scan->chain_count && err == ERR_NONE; i++) {
+        err = scan_segment(scan, i, image, &segment, &fault);
+        if (err == ERR_NONE) print_segment(check, scan->chain[i], &segment);
+    }
+    const struct scan_segment *last = scan->chain_count > 0 ? &segment : NULL;
+    struct scan_end end = {0};
+    if (err == ERR_NONE) err = scan_end(scan, image, last, scratch, &end, &fault);
+    if (err != ERR_NONE) return exit_of(err, &fault);
+    for (uint32_t i = 0; i < scan->slot_count; i++)
+        print_slot(check, i);
+    return verdict(last, &end);
+}
+
+static enum exit_code check_directory(struct check *check) {
+    struct fault fault = {0};
+    struct format format;
+    enum err err = format_load(check->vfs, &format, &fault);
+    if (err == ERR_NOT_FOUND)
+        fault_set(&fault, err, "%s has no %s; is it a data directory of ackd?", check->vfs->where,
+                  FORMAT_NAME);
+    if (err != ERR_NONE) return exit_of(err, &fault);
+    printf("%s  version %u, segments of %" PRIu64 " bytes\n", FORMAT_NAME, format.version,
+           format.segment_bytes);
+
+    err = scan_open(&check->scan, check->vfs, &format, VFS_READ, &fault);
+    enum exit_code code = EXIT_CLEAN;
+    if (err != ERR_NONE) {
+        code = exit_of(err, &fault);
+    } else {
+        check->scan.observer = (struct scan_observer){check, print_batch};
+        char *image = mem_alloc((size_t)format.segment_bytes);
+        char *scratch = mem_alloc((size_t)format.segment_bytes);
+        code = check_log(check, image, scratch);
+        mem_free(image);
+        mem_free(scratch);
+    }
+    scan_close(&check->scan);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    struct check check = {0};
+    const char *directory = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-v") == 0) {
+            check.is_verbose = true;
+        } else if (directory == NULL && argv[i][0] != '-') {
+            directory = argv[i];
+        } else {
+            directory = NULL;
+            break;
+        }
+    }
+    if (directory == NULL) {
+        fputs("usage: ackd-check [-v] DIRECTORY\n"
+              "Verifies a data directory of ackd and changes nothing. -v: a line per batch.\n"
+              "Exit codes: 0 clean, 1 torn or not sealed (a start repairs it), 2 rotten, 3 cannot "
+              "be read.\n",
+              stderr);
+        return EXIT_UNREADABLE;
+    }
+    struct fault fault = {0};
+    if (vfs_posix_open(&check.vfs, directory, false, &fault) != ERR_NONE) {
+        printf("UNREADABLE: %s\n", fault.text);
+        return EXIT_UNREADABLE;
+    }
+    enum exit_code code = check_directory(&check);
+    vfs_free(check.vfs);
+    return (int)code;
+}

@@ -1,0 +1,43 @@
+// From a reference to bytes.
+#include "proto/base/hash.h"
+#include "proto/base/must.h"
+#include "storage/log/state.h"
+
+struct slice log_resident(const struct log *log, uint32_t slot, uint32_t offset, size_t len) {
+    if (slot >= log->slot_count) return SLICE_EMPTY;
+    const struct tail_image *image = log_slot_at(log, slot)->image;
+    if (image == NULL || offset + len > log->segment_bytes) return SLICE_EMPTY;
+    return slice_of(image->data + offset, len);
+}
+
+enum err log_read(const struct log *log, uint32_t slot, uint32_t offset, size_t len, uint32_t hash,
+                  char *into) {
+    // No look at slot_count: another thread may call while the loop adds slots. A reference to
+    // durable bytes names one that has been there since before.
+    must(slot < LOG_SLOTS_MAX && log->chunks[slot / SLOT_CHUNK] != NULL);
+    enum err err = vfs_read_at(log_slot_at(log, slot)->file, into, len, offset);
+    if (err != ERR_NONE) return err;
+    return hash_payload(slice_of(into, len)) == hash ? ERR_NONE : ERR_CORRUPT;
+}
+
+uint64_t log_lsn_at(const struct log *log, uint32_t slot, uint32_t offset) {
+    must(slot < log->slot_count && log_slot_at(log, slot)->use == SLOT_IN_USE);
+    return log_slot_at(log, slot)->sequence * log->segment_bytes + offset;
+}
+
+bool log_locate(const struct log *log, uint64_t lsn, uint32_t *slot, uint32_t *offset) {
+    uint64_t sequence = lsn / log->segment_bytes;
+    size_t low = 0;
+    size_t high = log->segment_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (log->segments[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == log->segment_count || log->segments[low].sequence != sequence) return false;
+    *slot = log->segments[low].slot;
+    *offset = (uint32_t)(lsn % log->segment_bytes);
+    return true;
+}

@@ -1,0 +1,385 @@
+// Recovery: from what lies on the disk to a log that can be appended to.
+//
+// Happy path: read the segments in order, verify every batch, hand over the frames. The log was
+// stopped cleanly, so its last batch is a SEAL and nothing lies behind: write the seal once more
+// (below), go on behind it.
+//
+// Failure modes, in the order in which they are told apart:
+//  - a batch is bad that must be good (scan.c says when): ERR_CORRUPT, nothing was changed;
+//  - the log ends without a seal, or bytes of an unfinished write lie behind its end. Then nothing
+//    proves the last batch: after a failed sync the page cache shows what the disk does not have.
+//    It is written again, at the beginning of a fresh segment whose header cuts the old segment in
+//    front of it: first the batch, sync, then the header, sync (only now does the new segment
+//    exist, and the old place is no longer looked at), then a seal. A last batch that is a seal
+//    holds nothing and is left behind. Bytes behind the end go to a file torn-<lsn>-<slot> for
+//    people;
+//  - a crash meanwhile: until the header is durable the old batch counts, from then on the new.
+//
+// Why a segment whose first batch is the last of the log is left behind whole: its header went out
+// in one write with that batch, and is as unproven. The fresh segment follows the one before.
+//
+// Why a seal is written again before the log goes on behind it: the disk may not have it either.
+// The next batch would then lie behind a hole, which is the picture of rot. The block holds no data
+// and may be destroyed by a crash meanwhile.
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "storage/log/frames.h"
+#include "storage/log/record.h"
+#include "storage/log/state.h"
+
+struct recovery {
+    struct log *log;
+    const struct log_visitor *visitor;
+    struct log_recovery *out;
+    struct fault *fault;
+    struct frames frames;
+    struct scan_segment last; // the log's last segment
+    struct scan_end end;      // what lies behind it
+    bool has_last;
+    uint32_t last_slot;
+    char *last_image;
+    char *scratch; // a segment's worth
+};
+
+static enum err fail(struct recovery *r, enum err err, const char *what) {
+    return fault_set(r->fault, err, "%s failed in %s (%s); check the disk, then start again", what,
+                     r->log->vfs->where, err_name(err));
+}
+
+// ---- reading
+
+static enum err hand_over_batches(struct recovery *r, const char *image, uint32_t slot, size_t to) {
+    enum err err = ERR_NONE;
+    for (size_t at = LOG_ALIGN; at < to && err == ERR_NONE;) {
+        struct batch_header header = batch_get(image + at);
+        err = frames_add(&r->frames, image + at, slot, at, r->fault);
+        r->out->bytes += header.bytes;
+        at += batch_padded(header.bytes);
+    }
+    return err;
+}
+
+// Registers every slot with what the scan says of it, and takes over the files.
+static void adopt_slots(struct recovery *r) {
+    struct log *log = r->log;
+    for (uint32_t i = 0; i < log->scan.slot_count; i++) {
+        struct scan_slot *slot = &log->scan.slots[i];
+        log_slot_add(log, slot->file, SLOT_DIRTY);
+        if (slot->has_damaged_copy && slot->is_in_chain) {
+            char name[SEGMENT_NAME_BYTES];
+            trace_event(log->options.trace, TRACE_WARNING, "log.header_copy_damaged",
+                        "one of the two copies of the header of %s is damaged; the other one is "
+                        "used: check the disk",
+                        segment_name(name, i));
+        }
+    }
+    for (size_t i = 0; i < log->scan.chain_count; i++) {
+        uint32_t slot = log->scan.chain[i];
+        log_segment_add(log, log->scan.slots[slot].header.sequence, slot);
+    }
+}
+
+static bool is_before(const struct scan *scan, size_t index, uint64_t lsn) {
+    return index + 1 < scan->chain_count &&
+           scan->slots[scan->chain[index + 1]].header.prev_end_lsn <= lsn;
+}
+
+// Reads the whole chain and hands over everything but the log's last batch.
+static enum err read_chain(struct recovery *r, uint64_t from_lsn) {
+    struct log *log = r->log;
+    const struct scan *scan = &log->scan;
+    for (size_t i = 0; i < scan->chain_count; i++) {
+        if (is_before(scan, i, from_lsn)) continue;
+        frames_detach(&r->frames);
+        uint32_t slot = scan->chain[i];
+        char *image = log_image_take(log, slot)->data;
+        struct scan_segment segment;
+        enum err err = scan_segment(scan, i, image, &segment, r->fault);
+        if (err != ERR_NONE) return err;
+        if (i + 1 < scan->chain_count) {
+            err = hand_over_batches(r, image, slot, segment.end);
+            if (err != ERR_NONE) return err;
+            continue;
+        }
+        r->has_last = true;
+        r->last = segment;
+        r->last_slot = slot;
+        r->last_image = image;
+        if (segment.batches > 0 && segment.last_header.epoch > log->epoch)
+            log->epoch = segment.last_header.epoch;
+    }
+    const struct scan_segment *last = r->has_last ? &r->last : NULL;
+    enum err err = scan_end(&log->scan, r->last_image, last, r->scratch, &r->end, r->fault);
+    if (err == ERR_NONE && r->has_last)
+        err = hand_over_batches(r, r->last_image, r->last_slot, r->last.last);
+    return err;
+}
+
+// What reads as a ready slot may be so only in the page cache, and its name likewise.
+static enum err adopt_ready_slots(struct recovery *r) {
+    struct log *log = r->log;
+    enum err err = ERR_NONE;
+    for (uint32_t i = 0; i < log->scan.slot_count && err == ERR_NONE; i++) {
+        if (log->scan.slots[i].kind != SCAN_BLANK || log->scan.slots[i].junk_end != 0) continue;
+        err = vfs_sync(log_slot_at(log, i)->file);
+        log_slot_at(log, i)->use = SLOT_READY;
+        log->ready_count++;
+    }
+    if (err == ERR_NONE) err = vfs_sync_dir(log->vfs);
+    return err == ERR_NONE ? ERR_NONE : fail(r, err, "syncing the spare segment files");
+}
+
+// ---- what a crash left behind
+
+enum { COPY_PIECE_BYTES = 1 << 20 };
+#define TORN_TEMPORARY_NAME "torn.tmp"
+
+static enum err copy_aside(struct vfs *vfs, struct vfs_file *from, size_t begin, size_t end,
+                           const char *name) {
+    enum err err = vfs_remove(vfs, TORN_TEMPORARY_NAME);
+    if (err != ERR_NONE && err != ERR_NOT_FOUND) return err;
+    struct vfs_file *to = NULL;
+    err = vfs_open(vfs, TORN_TEMPORARY_NAME, VFS_WRITE | VFS_CREATE, &to);
+    if (err != ERR_NONE) return err;
+    char *piece = mem_alloc(COPY_PIECE_BYTES);
+    for (size_t at = begin; at < end && err == ERR_NONE;) {
+        size_t len = end - at < COPY_PIECE_BYTES ? end - at : COPY_PIECE_BYTES;
+        err = vfs_read_at(from, piece, len, at);
+        if (err == ERR_NONE) err = vfs_write_at(to, piece, len, at - begin);
+        at += len;
+    }
+    if (err == ERR_NONE) err = vfs_sync(to);
+    vfs_close(to);
+    if (err == ERR_NONE) err = vfs_rename(vfs, TORN_TEMPORARY_NAME, name);
+    if (err == ERR_NONE) err = vfs_sync_dir(vfs);
+    mem_free(piece);
+    return err;
+}
+
+// The copy is for people; what it holds was never acknowledged. A full disk must not keep the
+// server from starting for its sake.
+static enum err keep_aside(struct recovery *r, uint32_t slot, size_t begin, size_t end) {
+    char name[VFS_NAME_MAX + 1];
+    snprintf(name, sizeof name, "torn-%016" PRIx64 "-%06u", r->end.lsn, slot);
+    enum err err = copy_aside(r->log->vfs, log_slot_at(r->log, slot)->file, begin, end, name);
+    if (err == ERR_NONE) {
+        trace_event(r->log->options.trace, TRACE_WARNING, "log.torn",
+                    "the last write before the stop was cut off; nothing in it had been "
+                    "acknowledged. Its %zu bytes are kept in %s",
+                    end - begin, name);
+        return ERR_NONE;
+    }
+    if (err != ERR_NO_SPACE) return fail(r, err, "keeping the torn end of the log aside");
+    (void)vfs_remove(r->log->vfs, TORN_TEMPORARY_NAME);
+    trace_event(r->log->options.trace, TRACE_WARNING, "log.torn",
+                "the last write before the stop was cut off; nothing in it had been acknowledged. "
+                "There is no room to keep a copy of its %zu bytes",
+                end - begin);
+    return ERR_NONE;
+}
+
+static enum err keep_torn(struct recovery *r) {
+    if (!r->end.is_torn) return ERR_NONE;
+    r->out->torn_lsn = r->end.lsn;
+    enum err err = ERR_NONE;
+    if (r->has_last && r->end.junk_end > r->last.end)
+        err = keep_aside(r, r->last_slot, r->last.end, r->end.junk_end);
+    const struct scan *scan = &r->log->scan;
+    for (uint32_t i = 0; i < scan->slot_count && err == ERR_NONE; i++)
+        if (scan->slots[i].kind != SCAN_HEADED && scan->slots[i].junk_end != 0)
+            err = keep_aside(r, i, 0, scan->slots[i].junk_end);
+    return err;
+}
+
+// ---- the last batch, written again
+
+// Says so when the page cache showed a batch that the disk does not have: rule 4 just mattered.
+static void compare_with_disk(struct recovery *r) {
+    char name[SEGMENT_NAME_BYTES];
+    struct vfs_file *file = NULL;
+    segment_name(name, r->last_slot);
+    if (vfs_open(r->log->vfs, name, VFS_READ | VFS_DIRECT, &file) != ERR_NONE) return;
+    char *aligned = r->scratch;
+    size_t len = r->last.end - r->last.last;
+    if (vfs_read_at(file, aligned, len, r->last.last) == ERR_NONE &&
+        memcmp(aligned, r->last_image + r->last.last, len) != 0)
+        trace_event(r->log->options.trace, TRACE_WARNING, "log.cache_only",
+                    "the last batch in %s was in the page cache but not on the disk; it is "
+                    "written again",
+                    name);
+    vfs_close(file);
+}
+
+static void relocate_records(struct recovery *r, char *batch, const struct batch_header *old,
+                             uint64_t delta) {
+    if (r->visitor->relocate == NULL) return;
+    for (size_t at = BATCH_HEADER_BYTES; at < old->bytes;) {
+        struct record record = record_get(batch + at);
+        r->visitor->relocate(r->visitor->context, record.type, batch + at + LOG_RECORD_HEADER_BYTES,
+                             record.meta.len, old->lsn, old->lsn + batch_padded(old->bytes), delta);
+        record_finish(batch + at, record.flags);
+        at += record.bytes;
+    }
+}
+
+// Puts the last batch at the beginning of the fresh segment and makes it, then the segment,
+// durable.
+static enum err write_again(struct recovery *r, const char *bytes) {
+    struct log *log = r->log;
+    struct log_current *current = &log->current;
+    const struct batch_header *old = &r->last.last_header;
+    size_t padded = batch_padded(old->bytes);
+    char *batch = current->image + LOG_ALIGN;
+    memcpy(batch, bytes, padded);
+
+    struct batch_header header = *old;
+    header.lsn = current->base_lsn + LOG_ALIGN;
+    header.durable_lsn = log->flushed.end_lsn;
+    header.salt = current->salt;
+    header.prev_checksum = log->flushed.checksum;
+    header.epoch = log->epoch;
+    relocate_records(r, batch, old, header.lsn - old->lsn);
+    batch_encode(batch, &header);
+    struct segment_header segment = log_segment_header(log);
+    segment_encode(current->image, &segment);
+
+    struct vfs_file *file = log_slot_at(log, current->slot)->file;
+    enum err err = vfs_write_at(file, batch, padded, LOG_ALIGN);
+    if (err == ERR_NONE) err = vfs_sync(file);
+    if (err == ERR_NONE) err = vfs_write_at(file, current->image, LOG_ALIGN, 0);
+    if (err == ERR_NONE) err = vfs_sync(file);
+    if (err != ERR_NONE) return fail(r, err, "writing the last batch again");
+
+    current->start = LOG_ALIGN + padded;
+    current->fill = current->start;
+    current->is_new = false;
+    log->flushed = (struct log_flushed){current->sequence, header.lsn + padded, header.checksum};
+    r->out->repersisted_bytes = padded;
+    trace_event(log->options.trace, TRACE_NOTICE, "log.repersisted",
+                "the last batch (%zu bytes) was not proven to be on disk and was written again",
+                padded);
+    return ERR_NONE;
+}
+
+// Where the log ends once its last batch is taken away.
+static struct log_flushed proven_end(const struct recovery *r) {
+    const struct segment_header *header = &r->log->scan.slots[r->last_slot].header;
+    if (r->last.batches < 2)
+        return (struct log_flushed){header->prev_sequence, header->prev_end_lsn,
+                                    header->prev_checksum};
+    return (struct log_flushed){header->sequence, r->last.last_header.lsn,
+                                r->last.last_header.prev_checksum};
+}
+
+// The log goes on in a fresh segment that follows what is proven.
+static enum err continue_afresh(struct recovery *r) {
+    struct log *log = r->log;
+    enum err err = log_slot_ensure(log, r->fault);
+    if (err != ERR_NONE) return err;
+    frames_detach(&r->frames);
+    // A copy, because the fresh segment may get the image that the old batch lies in.
+    bool has_data = r->last.batches > 0 && (r->last.last_header.flags & BATCH_SEAL) == 0;
+    char *batch = NULL;
+    if (has_data) {
+        compare_with_disk(r);
+        batch = mem_dup(r->last_image + r->last.last, r->last.end - r->last.last);
+    }
+    log->flushed = proven_end(r);
+    if (r->last.batches < 2) log_segment_drop_last(log);
+    log_segment_begin(log);
+    if (has_data) err = write_again(r, batch);
+    mem_free(batch);
+    if (err != ERR_NONE) return err;
+    log->durable_lsn = log->flushed.end_lsn;
+    err = log_seal_now(log);
+    if (err != ERR_NONE) return fail(r, err, "sealing the log");
+    return ERR_NONE;
+}
+
+static enum err continue_behind_seal(struct recovery *r) {
+    struct log *log = r->log;
+    const struct segment_header *header = &log->scan.slots[r->last_slot].header;
+    size_t from = r->last.last;
+    if (from == LOG_ALIGN) {
+        segment_encode(r->last_image, header);
+        from = 0;
+    }
+    struct vfs_file *file = log_slot_at(log, r->last_slot)->file;
+    enum err err = vfs_write_at(file, r->last_image + from, r->last.end - from, from);
+    if (err == ERR_NONE) err = vfs_sync(file);
+    if (err != ERR_NONE) return fail(r, err, "writing the seal again");
+
+    log->current = (struct log_current){
+        .slot = r->last_slot,
+        .sequence = header->sequence,
+        .base_lsn = header->base_lsn,
+        .salt = header->salt,
+        .image = r->last_image,
+        .start = r->last.end,
+        .fill = r->last.end,
+    };
+    log->flushed =
+        (struct log_flushed){header->sequence, header->base_lsn + r->last.end, r->last.checksum};
+    log->durable_lsn = log->flushed.end_lsn;
+    return ERR_NONE;
+}
+
+static enum err make_appendable(struct recovery *r) {
+    struct log *log = r->log;
+    enum err err = adopt_ready_slots(r);
+    if (err == ERR_NONE) err = keep_torn(r);
+    if (err != ERR_NONE) return err;
+    bool ends_with_seal =
+        r->has_last && r->last.batches > 0 && (r->last.last_header.flags & BATCH_SEAL) != 0;
+    r->out->was_sealed = ends_with_seal && !r->end.is_torn;
+    if (r->out->was_sealed) return continue_behind_seal(r);
+    if (!r->has_last) {
+        // Nothing to prove: the first batch brings its header along.
+        err = log_slot_ensure(log, r->fault);
+        if (err != ERR_NONE) return err;
+        log_segment_begin(log);
+        log->durable_lsn = log->current.base_lsn + LOG_ALIGN;
+        return ERR_NONE;
+    }
+    err = continue_afresh(r);
+    if (err != ERR_NONE || r->out->repersisted_bytes == 0) return err;
+    return hand_over_batches(r, log->current.image, log->current.slot,
+                             LOG_ALIGN + (size_t)r->out->repersisted_bytes);
+}
+
+enum err log_recover(struct log *log, uint64_t from_lsn, const struct log_visitor *visitor,
+                     struct log_recovery *out, struct fault *fault) {
+    must(!log->is_recovered);
+    *out = (struct log_recovery){0};
+    struct recovery r = {.log = log, .visitor = visitor, .out = out, .fault = fault};
+    enum err err = scan_check_chain(&log->scan, from_lsn, fault);
+    if (err != ERR_NONE) return err;
+    // Aligned, so that it can be read into past the page cache.
+    struct tail scratch;
+    tail_init(&scratch, log->segment_bytes, 0);
+    r.scratch = tail_take(&scratch)->data;
+    frames_init(&r.frames, visitor, from_lsn, log->options.trace);
+
+    log->next_sequence = log->scan.top_sequence + 1;
+    adopt_slots(&r);
+    err = read_chain(&r, from_lsn);
+    if (err == ERR_NONE) {
+        // Two starts with the same seed must not use the same salts.
+        log->epoch++;
+        rng_init(&log->rng, log->options.seed ^ (log->epoch << 32 ^ log->next_sequence));
+        err = make_appendable(&r);
+    }
+    out->frames = r.frames.frame_count;
+    out->records = r.frames.record_count;
+    log->data_end_lsn = log->durable_lsn;
+    log->is_recovered = err == ERR_NONE;
+    for (size_t i = 0; i < log->scan.slot_count; i++)
+        log->scan.slots[i].file = NULL; // adopted
+    scan_close(&log->scan);
+    frames_deinit(&r.frames);
+    tail_deinit(&scratch);
+    return err;
+}

@@ -1,0 +1,361 @@
+// Happy path: list, open, read headers; the highest sequence is the log's last segment, and each
+// header names the one before. Each segment but the last ends exactly where its successor's header
+// says; the last one ends at its first block that is not a valid batch.
+//
+// Failure modes. A file is missing or shorter than it was made: corrupt. A segment ends before its
+// successor says: corrupt, since a segment is begun only when the one before is durable. Behind the
+// end of the last segment (at lsn p) lies something: if it is a batch written when p was known to
+// be durable, corrupt. Otherwise torn: the write that was cut off was never acknowledged.
+//
+// Why the first batch of a segment says durable_lsn = end of the log before it, and not its own
+// lsn: header and first batch are one write, and after a crash in it the batch may be there and the
+// header not. Such a batch proves nothing about its own header.
+#include "storage/log/scan.h"
+
+#include <stdlib.h>
+
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "proto/base/num.h"
+#include "storage/log/log.h"
+#include "storage/log/record.h"
+
+#define WHAT_TO_DO                                                                                 \
+    "nothing was changed; run `ackd-check` on the directory to see what is where, and restore a "  \
+    "backup of it"
+
+// ---- the slots
+
+struct slot_numbers {
+    uint32_t *items;
+    size_t count;
+    size_t cap;
+};
+
+static void collect_number(void *context, const char *name) {
+    struct slot_numbers *numbers = context;
+    uint32_t slot = 0;
+    if (!segment_parse_name(name, &slot)) return;
+    if (numbers->count == numbers->cap) {
+        numbers->cap = numbers->cap == 0 ? 64 : numbers->cap * 2;
+        numbers->items = mem_realloc(numbers->items, numbers->cap * sizeof *numbers->items);
+    }
+    numbers->items[numbers->count++] = slot;
+}
+
+static int compare_numbers(const void *left, const void *right) {
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
+// Counts the slots; they are numbered without a gap, so the count says it all.
+static enum err count_slots(struct scan *scan, struct fault *fault) {
+    struct slot_numbers numbers = {0};
+    enum err err = vfs_list(scan->vfs, collect_number, &numbers);
+    if (err != ERR_NONE) {
+        fault_set(fault, err, "cannot list the directory %s (%s); check permissions and the disk",
+                  scan->vfs->where, err_name(err));
+        goto out;
+    }
+    if (numbers.count > 0)
+        qsort(numbers.items, numbers.count, sizeof *numbers.items, compare_numbers);
+    for (size_t i = 0; i < numbers.count; i++) {
+        if (numbers.items[i] == i) continue;
+        char name[SEGMENT_NAME_BYTES];
+        err = fault_set(fault, ERR_CORRUPT, "%s is missing in %s; " WHAT_TO_DO,
+                        segment_name(name, (uint32_t)i), scan->vfs->where);
+        goto out;
+    }
+    scan->slot_count = numbers.count;
+    scan->slots = mem_alloc_array(numbers.count, sizeof *scan->slots);
+out:
+    mem_free(numbers.items);
+    return err;
+}
+
+static enum err check_header(const struct scan *scan, const char *name,
+                             const struct segment_header *header, struct fault *fault) {
+    enum err err = format_check(header->version, &header->features, name, fault);
+    if (err != ERR_NONE) return err;
+    if (memcmp(header->uuid, scan->format.uuid, FORMAT_UUID_BYTES) != 0)
+        return fault_set(fault, ERR_CORRUPT,
+                         "%s belongs to another store than %s; " WHAT_TO_DO " without foreign "
+                         "files",
+                         name, FORMAT_NAME);
+    uint64_t bytes = scan->format.segment_bytes;
+    bool is_sane =
+        header->segment_bytes == bytes && header->sequence > 0 &&
+        header->sequence < UINT64_MAX / bytes && header->base_lsn == header->sequence * bytes &&
+        header->prev_sequence < header->sequence && header->prev_end_lsn % LOG_ALIGN == 0;
+    if (header->prev_sequence == 0) {
+        is_sane = is_sane && header->prev_end_lsn == 0;
+    } else {
+        uint64_t prev_base = header->prev_sequence * bytes;
+        is_sane = is_sane && header->prev_end_lsn > prev_base + LOG_ALIGN &&
+                  header->prev_end_lsn <= prev_base + bytes;
+    }
+    if (is_sane) return ERR_NONE;
+    return fault_set(fault, ERR_CORRUPT, "the header of %s contradicts itself; " WHAT_TO_DO, name);
+}
+
+static enum err open_slot(struct scan *scan, uint32_t number, unsigned flags, struct fault *fault) {
+    struct scan_slot *slot = &scan->slots[number];
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(name, number);
+    enum err err = vfs_open(scan->vfs, name, flags, &slot->file);
+    if (err == ERR_NONE) err = vfs_size(slot->file, &slot->size);
+    char block[LOG_ALIGN] = {0};
+    size_t done = 0;
+    if (err == ERR_NONE) err = vfs_read_some(slot->file, block, sizeof block, 0, &done);
+    if (err == ERR_LIMIT)
+        return fault_set(fault, err,
+                         "cannot open %s: too many open files; raise the limit (ulimit -n) above "
+                         "%zu",
+                         name, scan->slot_count + 64);
+    if (err != ERR_NONE)
+        return fault_set(fault, err, "cannot read %s (%s); check permissions and the disk", name,
+                         err_name(err));
+
+    bool has_header = segment_decode(block, &slot->header, &slot->has_damaged_copy);
+    bool is_short = slot->size < scan->format.segment_bytes;
+    if (is_short && (has_header || number + 1 < scan->slot_count))
+        return fault_set(fault, ERR_CORRUPT, "%s was cut: it has %llu of %llu bytes; " WHAT_TO_DO,
+                         name, (unsigned long long)slot->size,
+                         (unsigned long long)scan->format.segment_bytes);
+    slot->kind = is_short ? SCAN_SHORT : has_header ? SCAN_HEADED : SCAN_BLANK;
+    return has_header ? check_header(scan, name, &slot->header, fault) : ERR_NONE;
+}
+
+// ---- the chain
+
+struct chain_link {
+    uint64_t sequence;
+    uint32_t slot;
+};
+
+static int compare_links(const void *left, const void *right) {
+    uint64_t a = ((const struct chain_link *)left)->sequence;
+    uint64_t b = ((const struct chain_link *)right)->sequence;
+    return (a > b) - (a < b);
+}
+
+// Follows the previous-segment numbers from the highest sequence down. Since they fall, one pass
+// over the headers in descending order meets them all.
+static enum err link_chain(struct scan *scan, struct fault *fault) {
+    struct chain_link *links = mem_alloc_array(scan->slot_count + 1, sizeof *links);
+    scan->chain = mem_alloc_array(scan->slot_count + 1, sizeof *scan->chain);
+    size_t count = 0;
+    for (uint32_t i = 0; i < scan->slot_count; i++)
+        if (scan->slots[i].kind == SCAN_HEADED)
+            links[count++] = (struct chain_link){scan->slots[i].header.sequence, i};
+    qsort(links, count, sizeof *links, compare_links);
+
+    enum err err = ERR_NONE;
+    uint64_t wanted = count > 0 ? links[count - 1].sequence : 0;
+    scan->top_sequence = wanted;
+    for (size_t i = count; i-- > 0;) {
+        if (i > 0 && links[i - 1].sequence == links[i].sequence) {
+            char one[SEGMENT_NAME_BYTES];
+            char other[SEGMENT_NAME_BYTES];
+            err =
+                fault_set(fault, ERR_CORRUPT, "%s and %s claim to be the same segment; " WHAT_TO_DO,
+                          segment_name(one, links[i - 1].slot), segment_name(other, links[i].slot));
+            break;
+        }
+        if (links[i].sequence != wanted) continue;
+        struct scan_slot *slot = &scan->slots[links[i].slot];
+        slot->is_in_chain = true;
+        scan->chain[scan->chain_count++] = links[i].slot;
+        wanted = slot->header.prev_sequence;
+    }
+    for (size_t i = 0; i < scan->chain_count / 2; i++) {
+        uint32_t swapped = scan->chain[i];
+        scan->chain[i] = scan->chain[scan->chain_count - 1 - i];
+        scan->chain[scan->chain_count - 1 - i] = swapped;
+    }
+    mem_free(links);
+    return err;
+}
+
+enum err scan_open(struct scan *scan, struct vfs *vfs, const struct format *format,
+                   unsigned file_flags, struct fault *fault) {
+    *scan = (struct scan){.vfs = vfs, .format = *format};
+    enum err err = count_slots(scan, fault);
+    for (uint32_t i = 0; i < scan->slot_count && err == ERR_NONE; i++)
+        err = open_slot(scan, i, file_flags, fault);
+    if (err != ERR_NONE) return err;
+    return link_chain(scan, fault);
+}
+
+void scan_close(struct scan *scan) {
+    for (size_t i = 0; i < scan->slot_count; i++)
+        vfs_close(scan->slots[i].file);
+    mem_free(scan->slots);
+    mem_free(scan->chain);
+    *scan = (struct scan){0};
+}
+
+enum err scan_check_chain(const struct scan *scan, uint64_t from_lsn, struct fault *fault) {
+    if (scan->chain_count == 0) return ERR_NONE;
+    const struct segment_header *first = &scan->slots[scan->chain[0]].header;
+    if (first->prev_sequence == 0 || (from_lsn != 0 && from_lsn >= first->base_lsn))
+        return ERR_NONE;
+    char name[SEGMENT_NAME_BYTES];
+    return fault_set(fault, ERR_CORRUPT,
+                     "segment %llu is missing: %s continues it, but no file has its header (the "
+                     "header may be damaged); " WHAT_TO_DO,
+                     (unsigned long long)first->prev_sequence, segment_name(name, scan->chain[0]));
+}
+
+// ---- one segment
+
+static bool count_records(const char *batch, const struct batch_header *header,
+                          struct scan_segment *out) {
+    size_t offset = BATCH_HEADER_BYTES;
+    uint32_t ends = 0;
+    while (offset < header->bytes) {
+        struct record record;
+        if (!record_read(batch + offset, header->bytes - offset, &record)) return false;
+        if (record.flags & RECORD_END) ends++;
+        out->records++;
+        offset += record.bytes;
+    }
+    out->frames += ends;
+    return ends == header->frames &&
+           ((header->flags & BATCH_SEAL) == 0 || offset == BATCH_HEADER_BYTES);
+}
+
+// Whether the batch at `offset` is the one that belongs there.
+static bool batch_belongs(const struct segment_header *segment, size_t offset, uint64_t checksum,
+                          const struct batch_header *batch) {
+    uint64_t lsn = segment->base_lsn + offset;
+    uint64_t durable_lsn = offset == LOG_ALIGN ? segment->prev_end_lsn : lsn;
+    return batch->lsn == lsn && batch->durable_lsn == durable_lsn && batch->salt == segment->salt &&
+           batch->prev_checksum == checksum;
+}
+
+static enum err read_segment(const struct scan *scan, uint32_t slot, char *image, size_t len,
+                             struct fault *fault) {
+    enum err err = vfs_read_at(scan->slots[slot].file, image, len, 0);
+    if (err == ERR_NONE) return err;
+    char name[SEGMENT_NAME_BYTES];
+    return fault_set(fault, err, "cannot read %s (%s); check the disk", segment_name(name, slot),
+                     err_name(err));
+}
+
+enum err scan_segment(const struct scan *scan, size_t index, char *image, struct scan_segment *out,
+                      struct fault *fault) {
+    uint32_t slot = scan->chain[index];
+    const struct segment_header *header = &scan->slots[slot].header;
+    const struct segment_header *next = NULL;
+    size_t limit = (size_t)scan->format.segment_bytes;
+    if (index + 1 < scan->chain_count) {
+        next = &scan->slots[scan->chain[index + 1]].header;
+        limit = (size_t)(next->prev_end_lsn - header->base_lsn);
+    }
+    enum err err = read_segment(scan, slot, image, limit, fault);
+    if (err != ERR_NONE) return err;
+
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(name, slot);
+    *out = (struct scan_segment){.end = LOG_ALIGN, .checksum = header->prev_checksum};
+    struct batch_header batch;
+    while (out->end < limit && batch_decode(image + out->end, limit - out->end, &batch) &&
+           batch_belongs(header, out->end, out->checksum, &batch)) {
+        if (!count_records(image + out->end, &batch, out))
+            return fault_set(fault, ERR_CORRUPT,
+                             "%s holds a batch at offset %zu whose checksum is right but whose "
+                             "records make no sense; " WHAT_TO_DO " and report this",
+                             name, out->end);
+        if (scan->observer.batch != NULL)
+            scan->observer.batch(scan->observer.context, slot, out->end, &batch);
+        out->batches++;
+        out->last = out->end;
+        out->last_header = batch;
+        out->checksum = batch.checksum;
+        out->end += batch_padded(batch.bytes);
+    }
+    if (next == NULL || (out->end == limit && out->checksum == next->prev_checksum))
+        return ERR_NONE;
+    return fault_set(fault, ERR_CORRUPT,
+                     "%s is damaged at offset %zu, and these bytes were acknowledged: the next "
+                     "segment was begun when they were on disk; " WHAT_TO_DO,
+                     name, out->end);
+}
+
+// ---- behind the end
+
+static size_t junk_end_of(const char *image, size_t from, size_t to) {
+    size_t end = 0;
+    for (size_t at = from; at < to; at += LOG_ALIGN)
+        if (!segment_is_zero(image + at, num_min(LOG_ALIGN, to - at)))
+            end = num_min(at + LOG_ALIGN, to);
+    return end;
+}
+
+// The offset of a batch that proves that position `lsn` was durable; 0: none. `salt`: of the
+// segment, NULL when its header is not known.
+static size_t find_proof(const struct scan *scan, const char *image, size_t from, size_t to,
+                         uint64_t lsn, const struct segment_header *header) {
+    for (size_t at = from; at + LOG_ALIGN <= to; at += LOG_ALIGN) {
+        struct batch_header batch;
+        if (!batch_decode(image + at, to - at, &batch)) continue;
+        if (header != NULL && (batch.salt != header->salt || batch.lsn != header->base_lsn + at))
+            continue;
+        if (batch.lsn % scan->format.segment_bytes == at && batch.durable_lsn > lsn) return at;
+    }
+    return 0;
+}
+
+struct proof {
+    uint32_t slot;
+    size_t offset; // 0: none
+};
+
+static enum err search_spares(struct scan *scan, uint64_t lsn, char *scratch, struct scan_end *out,
+                              struct proof *proof, struct fault *fault) {
+    for (uint32_t i = 0; i < scan->slot_count && proof->offset == 0; i++) {
+        struct scan_slot *slot = &scan->slots[i];
+        if (slot->kind == SCAN_HEADED) continue;
+        size_t len = (size_t)num_min((size_t)slot->size, (size_t)scan->format.segment_bytes);
+        enum err err = read_segment(scan, i, scratch, len, fault);
+        if (err != ERR_NONE) return err;
+        slot->junk_end = junk_end_of(scratch, 0, len);
+        if (slot->junk_end == 0) continue;
+        out->is_torn = true;
+        *proof = (struct proof){i, find_proof(scan, scratch, LOG_ALIGN, len, lsn, NULL)};
+    }
+    return ERR_NONE;
+}
+
+enum err scan_end(struct scan *scan, const char *image, const struct scan_segment *last,
+                  char *scratch, struct scan_end *out, struct fault *fault) {
+    *out = (struct scan_end){0};
+    struct proof proof = {0};
+    char damaged[2 * SEGMENT_NAME_BYTES] = "the first segment";
+    size_t damaged_at = 0;
+    if (last != NULL) {
+        uint32_t slot = scan->chain[scan->chain_count - 1];
+        const struct segment_header *header = &scan->slots[slot].header;
+        size_t bytes = (size_t)scan->format.segment_bytes;
+        segment_name(damaged, slot);
+        damaged_at = last->end;
+        out->lsn = last->batches > 0 ? header->base_lsn + last->end : header->prev_end_lsn;
+        out->junk_end = junk_end_of(image, last->end, bytes);
+        out->is_torn = out->junk_end != 0 || last->batches == 0;
+        proof = (struct proof){slot,
+                               find_proof(scan, image, last->end, out->junk_end, out->lsn, header)};
+    }
+    if (proof.offset == 0) {
+        enum err err = search_spares(scan, out->lsn, scratch, out, &proof, fault);
+        if (err != ERR_NONE) return err;
+    }
+    if (proof.offset == 0) return ERR_NONE;
+    char witness[SEGMENT_NAME_BYTES];
+    return fault_set(fault, ERR_CORRUPT,
+                     "%s is damaged at offset %zu (or the header of %s is), and these bytes were "
+                     "acknowledged: the batch in %s at offset %zu was written when they were on "
+                     "disk; " WHAT_TO_DO,
+                     damaged, damaged_at, segment_name(witness, proof.slot), witness, proof.offset);
+}

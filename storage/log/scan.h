@@ -1,0 +1,89 @@
+// Reads a data directory as it is and says what is true of it: which slots hold which segments, in
+// which order, whether every batch is what it should be, and whether damage at the end is a torn
+// tail (nobody was told of it) or rot (somebody was). Changes nothing; recovery and ackd-check are
+// built on it.
+#ifndef ACKD_STORAGE_LOG_SCAN_H
+#define ACKD_STORAGE_LOG_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/err.h"
+#include "storage/log/batch.h"
+#include "storage/log/format.h"
+#include "storage/log/segment.h"
+
+enum scan_kind {
+    SCAN_HEADED, // has a valid header
+    SCAN_BLANK,  // has none; scan_end tells zeros from left-overs
+    SCAN_SHORT,  // the newest file, its making was interrupted
+};
+
+struct scan_slot {
+    struct vfs_file *file;
+    uint64_t size;
+    enum scan_kind kind;
+    bool has_damaged_copy; // of the header; the other one was good
+    bool is_in_chain;      // part of the log; a headed slot that is not was superseded
+    size_t junk_end;       // BLANK and SHORT, set by scan_end: behind the last block that is not
+                           // zero; 0: all are
+    struct segment_header header;
+};
+
+// One batch as it was met, for those who print.
+struct scan_observer {
+    void *context;
+    void (*batch)(void *context, uint32_t slot, size_t offset, const struct batch_header *header);
+};
+
+struct scan {
+    struct vfs *vfs;
+    struct format format;
+    struct scan_slot *slots; // by number, none is missing
+    size_t slot_count;
+    uint32_t *chain; // slots of the log's segments, oldest first
+    size_t chain_count;
+    uint64_t top_sequence; // highest in any header
+    struct scan_observer observer;
+};
+
+// What one segment holds.
+struct scan_segment {
+    uint64_t batches;
+    uint64_t frames;
+    uint64_t records;
+    size_t last; // offset of the last valid batch; 0: there is none
+    struct batch_header last_header;
+    size_t end;        // behind it: where the next one would begin
+    uint64_t checksum; // of the last batch, or what the header says of the one before
+};
+
+// What lies behind the last valid batch.
+struct scan_end {
+    uint64_t lsn;    // of the place where the next batch is missing; 0: the log is empty
+    size_t junk_end; // in the last segment: behind the last block that is not zero; 0: all are
+    bool is_torn;    // there is junk, here or in a slot that should be zero
+};
+
+// Lists the slots, opens them, reads their headers and links the chain. ERR_CORRUPT when a file is
+// missing or cut, ERR_FORMAT, ERR_IO. `scan` must be closed also after an error.
+enum err scan_open(struct scan *scan, struct vfs *vfs, const struct format *format,
+                   unsigned file_flags, struct fault *fault);
+void scan_close(struct scan *scan); // closes the files that were not taken
+
+// Whether the chain reaches back to `from_lsn` (0: the very beginning). ERR_CORRUPT.
+enum err scan_check_chain(const struct scan *scan, uint64_t from_lsn, struct fault *fault);
+
+// Reads segment `index` of the chain into `image` (segment_bytes) and verifies every batch and
+// record. All but the last must reach exactly to where their successor says: ERR_CORRUPT.
+enum err scan_segment(const struct scan *scan, size_t index, char *image, struct scan_segment *out,
+                      struct fault *fault);
+
+// Torn or rotten? Searches everything behind the end of the last segment (whose image and contents
+// are given; NULL when the log is empty) for a batch that was written when the missing one was
+// known to be on disk: then ERR_CORRUPT. `scratch`: segment_bytes.
+enum err scan_end(struct scan *scan, const char *image, const struct scan_segment *last,
+                  char *scratch, struct scan_end *out, struct fault *fault);
+
+#endif
