@@ -65,16 +65,19 @@ def keep_head(node, count):
 
 
 def keep_fields(node, names):
-    """Of INFO and CLIENT LIST texts, only the named fields, in the order they stand there."""
+    """Of CLIENT LIST lines the named words, in their order; of INFO the named lines, in any order."""
 
     def change(value):
         kept = []
-        for line in value.decode("latin-1").splitlines():
-            fields = re.split(r"[:=]", line, 1) if re.match(r"^[a-z_0-9]+:", line) else None
-            if fields:
-                kept += [line] if fields[0] in names else []
-            elif "=" in line:
-                kept.append(" ".join(word for word in line.split(" ") if word.split("=")[0] in names))
+        for line in value.decode("latin-1").removeprefix("txt:").splitlines():
+            info = re.match(r"^([a-z_0-9]+):", line)
+            if info:
+                kept += [line] if info.group(1) in names else []
+            else:
+                words = [word for word in line.split(" ") if word.split("=")[0] in names]
+                kept += [" ".join(words)] if words else []
+        if any("=" not in line for line in kept):
+            kept.sort()
         return "\n".join(kept).encode("latin-1")
 
     return each_scalar(node, change)
