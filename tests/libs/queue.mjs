@@ -22,14 +22,19 @@ class Journal {
   }
 }
 
-// Tries again until the server answers. Only for what may be done twice. An error that the server
-// itself answered is a failure of the test and ends the process.
+// No answer, or the answer of a server that is still starting.
+function isToBeRetried(ops, error) {
+  return ops.isLost(error) || String(error.message).startsWith("LOADING ");
+}
+
+// Tries again until the server answers. Only for what may be done twice. Any other error that the
+// server answers is a failure of the test and ends the process.
 async function untilAnswered(ops, action) {
   for (;;) {
     try {
       return await action();
     } catch (error) {
-      if (!ops.isLost(error)) throw error;
+      if (!isToBeRetried(ops, error)) throw error;
       await sleep(RETRY_MS);
     }
   }
@@ -46,7 +51,7 @@ async function produce(ops, journal, options) {
         journal.note("pushed", element);
         break;
       } catch (error) {
-        if (!ops.isLost(error)) throw error;
+        if (!isToBeRetried(ops, error)) throw error;
         await sleep(RETRY_MS);
       }
     }
