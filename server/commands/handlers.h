@@ -1,0 +1,107 @@
+// Every handler of the command table. A handler answers through call->reply, changes through
+// call->txn, and returns CALL_DONE, or what call_wait or call_prepare told it to return.
+#ifndef ACKD_SERVER_COMMANDS_HANDLERS_H
+#define ACKD_SERVER_COMMANDS_HANDLERS_H
+
+#include "server/engine/command.h"
+
+// ---- keys
+command_handler cmd_copy;
+command_handler cmd_dbsize;
+command_handler cmd_del;
+command_handler cmd_dump;
+command_handler cmd_exists;
+command_handler cmd_expire;
+command_handler cmd_expireat;
+command_handler cmd_expiretime;
+command_handler cmd_flushall;
+command_handler cmd_flushdb;
+command_handler cmd_keys;
+command_handler cmd_memory_usage;
+command_handler cmd_move;
+command_handler cmd_object_encoding;
+command_handler cmd_object_freq;
+command_handler cmd_object_idletime;
+command_handler cmd_object_refcount;
+command_handler cmd_persist;
+command_handler cmd_pexpire;
+command_handler cmd_pexpireat;
+command_handler cmd_pexpiretime;
+command_handler cmd_pttl;
+command_handler cmd_randomkey;
+command_handler cmd_rename;
+command_handler cmd_renamenx;
+command_handler cmd_restore;
+command_handler cmd_scan;
+command_handler cmd_swapdb;
+command_handler cmd_touch;
+command_handler cmd_ttl;
+command_handler cmd_type;
+
+// ---- strings
+command_handler cmd_append;
+command_handler cmd_decr;
+command_handler cmd_decrby;
+command_handler cmd_get;
+command_handler cmd_getdel;
+command_handler cmd_getex;
+command_handler cmd_getrange;
+command_handler cmd_getset;
+command_handler cmd_incr;
+command_handler cmd_incrby;
+command_handler cmd_incrbyfloat;
+command_handler cmd_mget;
+command_handler cmd_mset;
+command_handler cmd_msetnx;
+command_handler cmd_psetex;
+command_handler cmd_set;
+command_handler cmd_setex;
+command_handler cmd_setnx;
+command_handler cmd_setrange;
+command_handler cmd_strlen;
+
+// ---- lists
+command_handler cmd_blmove;
+command_handler cmd_blmovem;
+command_handler cmd_blmpop;
+command_handler cmd_blpop;
+command_handler cmd_brpop;
+command_handler cmd_brpoplpush;
+command_handler cmd_lindex;
+command_handler cmd_linsert;
+command_handler cmd_llen;
+command_handler cmd_lmove;
+command_handler cmd_lmovem;
+command_handler cmd_lmpop;
+command_handler cmd_lpop;
+command_handler cmd_lpos;
+command_handler cmd_lpush;
+command_handler cmd_lpushx;
+command_handler cmd_lrange;
+command_handler cmd_lrem;
+command_handler cmd_lset;
+command_handler cmd_ltrim;
+command_handler cmd_rpop;
+command_handler cmd_rpoplpush;
+command_handler cmd_rpush;
+command_handler cmd_rpushx;
+
+// ---- hashes
+command_handler cmd_hdel;
+command_handler cmd_hexists;
+command_handler cmd_hget;
+command_handler cmd_hgetall;
+command_handler cmd_hincrby;
+command_handler cmd_hincrbyfloat;
+command_handler cmd_hkeys;
+command_handler cmd_hlen;
+command_handler cmd_hmget;
+command_handler cmd_hmset;
+command_handler cmd_hrandfield;
+command_handler cmd_hscan;
+command_handler cmd_hset;
+command_handler cmd_hsetnx;
+command_handler cmd_hstrlen;
+command_handler cmd_hvals;
+
+#endif

@@ -1,0 +1,72 @@
+// Fields that hold numbers. What is logged is the result, so that replay adds nothing up.
+#include <math.h>
+
+#include "proto/base/num.h"
+#include "server/commands/args.h"
+#include "server/commands/handlers.h"
+#include "server/commands/hashes.h"
+
+static void set_field(struct call *call, struct slice value) {
+    const struct slice pair[] = {call->argv[2], value};
+    txn_hash_set(call->txn, call->db, call->argv[1], pair, 1);
+}
+
+// The text of the field in argv[2], for a number of fewer than `len_max` bytes; empty when it is
+// longer. *is_absent: there is none. False after an error.
+static bool read_field(struct call *call, size_t len_max, bool *is_absent, struct slice *text) {
+    const struct hash_type *hash;
+    struct blob value;
+    *text = SLICE_EMPTY;
+    if (!hashes_find(call, &hash) || !hashes_fields_fit(call, 2, 2)) return false;
+    *is_absent = !hashes_value(hash, call->argv[2], &value);
+    if (*is_absent || blob_len(&value) >= len_max) return true;
+    return call_bytes(call, &value, text);
+}
+
+enum call_result cmd_hincrby(struct call *call) {
+    bool is_absent;
+    struct slice text;
+    int64_t value = 0;
+    int64_t increment;
+    if (!call_arg_i64(call, 3, &increment)) return CALL_DONE;
+    if (!read_field(call, NUM_I64_TEXT_MAX, &is_absent, &text)) return CALL_DONE;
+    if (!is_absent && !num_parse_i64(text, &value)) {
+        reply_error(&call->reply, "ERR hash value is not an integer");
+        return CALL_DONE;
+    }
+    if (!num_add_i64(value, increment, &value)) {
+        reply_error(&call->reply, "ERR increment or decrement would overflow");
+        return CALL_DONE;
+    }
+    char result[NUM_I64_TEXT_MAX];
+    set_field(call, slice_of(result, num_format_i64(result, value)));
+    reply_int(&call->reply, value);
+    return CALL_DONE;
+}
+
+enum call_result cmd_hincrbyfloat(struct call *call) {
+    bool is_absent;
+    struct slice text;
+    long double value = 0;
+    long double increment;
+    if (!args_long_double(call, 3, &increment)) return CALL_DONE;
+    if (!isfinite(increment)) {
+        reply_error(&call->reply, "ERR value is NaN or Infinity");
+        return CALL_DONE;
+    }
+    if (!read_field(call, NUM_LONG_DOUBLE_TEXT_MAX, &is_absent, &text)) return CALL_DONE;
+    if (!is_absent && !num_parse_long_double(text, &value)) {
+        reply_error(&call->reply, "ERR hash value is not a float");
+        return CALL_DONE;
+    }
+    value += increment;
+    if (!isfinite(value)) {
+        reply_error(&call->reply, "ERR increment would produce NaN or Infinity");
+        return CALL_DONE;
+    }
+    char digits[NUM_LONG_DOUBLE_TEXT_MAX];
+    const struct slice result = slice_of(digits, num_format_long_double(digits, value));
+    set_field(call, result);
+    reply_bulk(&call->reply, result);
+    return CALL_DONE;
+}
