@@ -1,0 +1,60 @@
+// A log over a disk in memory, and beside it a naive model of what the log must hold: a list of
+// frames. Each frame's records can be made again from its id, and some refer to the payload of an
+// earlier one, as blobs do. Breaches of the promises end the process (must): what was acknowledged
+// is there, in order, whole, and nothing is there that was not written.
+#ifndef ACKD_TESTS_SUPPORT_LOG_MODEL_H
+#define ACKD_TESTS_SUPPORT_LOG_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/rng.h"
+#include "storage/log/log.h"
+#include "tests/support/vfs_memory.h"
+
+struct log_model_frame {
+    uint64_t id;
+    uint64_t fence_lsn;
+    uint64_t payload_lsn; // of its first record
+    uint32_t payload_len;
+};
+
+struct log_model {
+    struct memory_disk *disk;
+    struct vfs *vfs;
+    struct log *log;
+    struct log_options options;
+    struct log_recovery recovery; // of the last start
+    struct fault fault;           // of the last start
+    struct rng rng;
+    struct trace trace;
+    char events[4096]; // names of the traced events of this start, a space behind each
+    size_t events_len;
+    int64_t now_ms;
+    uint64_t next_id;
+    struct log_model_frame *frames; // in the log, as far as the writer knows
+    size_t count;
+    size_t cap;
+    size_t acked; // of these, the first so many are known to be durable
+    size_t seen;  // while recovering: frames handed over
+    uint32_t seen_records;
+};
+
+void log_model_init(struct log_model *model, uint64_t seed, uint64_t capacity_bytes);
+void log_model_deinit(struct log_model *model);
+
+// Starts a process: opens and recovers. When that succeeds, every acknowledged frame was there, and
+// the log was a prefix of what was written; all of it counts as acknowledged from now on.
+enum err log_model_start(struct log_model *model);
+void log_model_stop(struct log_model *model); // the process ends as it is; not started is fine
+
+// Appends a frame of random records of up to `bytes` in all. False: no room or broken.
+bool log_model_append(struct log_model *model, size_t bytes);
+bool log_model_flush(struct log_model *model); // everything; false: the log broke
+bool log_model_seal(struct log_model *model);  // if the log wants it; false: the log broke
+void log_model_make_slots(struct log_model *model);
+// Whether an event of that name was traced since the last start began.
+bool log_model_saw(const struct log_model *model, const char *event);
+
+#endif
