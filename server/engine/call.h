@@ -26,8 +26,11 @@ struct call {
     struct txn *txn; // open for every command with COMMAND_WRITES, NULL for others
     int64_t now_ms;  // wall clock, the same for the whole call
     unsigned db;
-    bool is_retry; // a waiter is being tried again
-    bool may_wait; // false inside MULTI and scripts: call_wait answers as if timed out
+    const char *full_name; // "client|kill"
+    bool is_retry;         // a waiter is being tried again
+    bool may_wait;         // false inside MULTI and scripts: call_wait answers as if timed out
+    bool is_answered;      // call_prepare has written a refusal
+    bool is_broken;        // call_prepare found the log broken
 };
 
 // ---- lookups (count hits and misses, touch the key unless the client asked not to)
@@ -65,11 +68,21 @@ bool call_arg_is(const struct call *call, size_t index,
 // timeout is out of range".
 bool call_arg_timeout(struct call *call, size_t index, int64_t *deadline_ms);
 
+// ---- room in the log
+
+// Makes sure that the log takes `bytes` in `records` records *beyond* the bytes of the arguments.
+// For commands that write more than they were given (COPY, RENAME, LMOVEM, APPEND to a referenced
+// value ...), before their first txn_* call. False: return CALL_RETRY at once; either the refusal
+// is written, or the command will be executed again from its beginning when there is room.
+bool call_prepare(struct call *call, size_t bytes, size_t records);
+
 // ---- blocking
 
 enum wait_answer { // what is answered when the deadline passes
     WAIT_ANSWER_NULL,
     WAIT_ANSWER_NULL_ARRAY,
+    WAIT_ANSWER_NO_REPLICAS, // WAIT: 0
+    WAIT_ANSWER_LOCAL_ONLY,  // WAITAOF: [1, 0]
 };
 
 // Hangs the command on its keys until one of them may serve it, the deadline passes, or CLIENT

@@ -1,4 +1,8 @@
-// One connected client, without its socket. State is the list it hangs on and the flags below.
+// One connected client, without its socket.
+//
+// Always true: a client hangs on exactly the list its state names (IDLE: on none); while
+// `has_request` is set the slices of `request` are alive, so nothing is fed and nothing further is
+// parsed; a client with a waiter executes nothing.
 #ifndef ACKD_SERVER_ENGINE_CLIENT_H
 #define ACKD_SERVER_ENGINE_CLIENT_H
 
@@ -32,15 +36,29 @@ enum client_reply_mode {
     CLIENT_REPLY_SKIP
 };
 
+// What keeps a client from executing its next request; each state is a list of the engine.
+enum client_state {
+    CLIENT_IDLE,      // nothing to execute, or its command waits for a key
+    CLIENT_RUNNABLE,  // has had its turn and may have more to execute
+    CLIENT_POSTPONED, // CLIENT PAUSE holds its request back
+    CLIENT_STARVED,   // its request waits for room in the log
+    CLIENT_STUFFED,   // does not read its replies
+    CLIENT_STATES,
+};
+
 struct client {
     struct link all;      // engine->clients
-    struct link pending;  // engine->runnable, ->paused, ->sendable ...: see engine.c
+    struct link pending;  // the list of its state; not linked when IDLE
     struct link sendable; // engine->sendable: has bytes that may leave, or is to be closed
+    struct link resumed;  // engine->resumed: its socket may be read again
+    struct link fenced;   // engine->fenced: a fence of its outbox is not fulfilled
+    enum client_state state;
     uint64_t id;
     struct engine *engine;
     void *conn; // the net layer's; the engine hands it back, never looks inside
     struct client_origin origin;
     struct request request;
+    bool has_request; // request.argv was parsed and is still to be executed
     struct outbox outbox;
     enum resp_version resp;
     unsigned db;

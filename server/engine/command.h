@@ -12,8 +12,9 @@
 struct call;
 
 enum call_result {
-    CALL_DONE, // the reply is written
-    CALL_WAIT, // nothing is written; call_wait has hung the command on its keys
+    CALL_DONE,  // the reply is written
+    CALL_WAIT,  // nothing is written; call_wait has hung the command on its keys
+    CALL_RETRY, // what to return when call_prepare said no
 };
 
 typedef enum call_result command_handler(struct call *call);
@@ -39,6 +40,8 @@ enum {
     COMMAND_UNFENCED =
         1 << 16, // a container or admin command whose reply reveals no data: not fenced
     COMMAND_CONNECTION = 1 << 17, // ACL category connection
+    COMMAND_ALLOW_BUSY = 1 << 18, // allow_busy: also while a script takes too long
+    COMMAND_FOR_ADMIN = 1 << 19,  // ACL categories admin and dangerous, without the flag
 };
 
 enum command_group {
@@ -67,6 +70,7 @@ enum key_use {
     KEY_UPDATE = 1 << 5,
     KEY_INSERT = 1 << 6,
     KEY_DELETE = 1 << 7,
+    KEY_VARIABLE = 1 << 8, // options decide; the others say the most that can happen
 };
 
 enum key_find { KEY_FIND_RANGE, KEY_FIND_KEYNUM };
@@ -81,6 +85,17 @@ struct key_spec {
         last; // RANGE: last key relative to `begin`; -1: to the end, -2: all but the last argument
     int8_t step; // RANGE
 };
+
+struct key_range { // of argv
+    size_t first;
+    size_t last; // inclusive
+    size_t step;
+};
+
+// Where the keys of a spec stand in a request; false: nowhere (the handler will refuse the
+// arguments).
+bool key_range_find(const struct key_spec *spec, const struct slice *argv, size_t argc,
+                    struct key_range *out);
 
 enum { COMMAND_KEY_SPECS = 2, COMMAND_NAME_MAX = 32 };
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/clock.h"
+#include "proto/base/link.h"
 #include "proto/base/rng.h"
 #include "proto/base/trace.h"
 #include "server/engine/client.h"
@@ -56,6 +58,7 @@ struct engine_options {
     struct command_table commands;
     struct engine_host host;
     const struct trace *trace; // may be NULL
+    const struct clock *clock; // times single commands; NULL: every command takes 0 us
     uint64_t seed;
     int64_t wall_us; // now
     int64_t monotonic_us;
@@ -68,7 +71,8 @@ void engine_free(struct engine *engine); // clients must be gone
 
 // ---- time: the owner says what time it is before it calls anything else in a turn
 void engine_set_time(struct engine *engine, int64_t wall_us, int64_t monotonic_us);
-int64_t engine_now_ms(const struct engine *engine); // wall
+int64_t engine_now_ms(const struct engine *engine);  // wall
+int64_t engine_wall_us(const struct engine *engine); // as last set
 
 // ---- clients
 // NULL when refused; then *refusal is the complete reply to send before closing (maxclients,
@@ -78,7 +82,7 @@ struct client *engine_connect(struct engine *engine, const struct client_origin 
 // The socket is gone. Frees the client: also in the middle of waiting.
 void engine_disconnect(struct client *client);
 
-// Where the net layer reads into, and how much at most.
+// Where the net layer reads into, and how much at most. Not while the input is paused.
 char *engine_input(struct client *client, size_t *room);
 
 enum feed {
@@ -120,6 +124,7 @@ struct store *engine_store(const struct engine *engine);
 struct options *engine_options_of(const struct engine *engine);
 const struct engine_host *engine_host(const struct engine *engine);
 struct stats *engine_stats(struct engine *engine);
+void engine_reset_stats(struct engine *engine); // CONFIG RESETSTAT: counters, per-command, errors
 struct slowlog *engine_slowlog(struct engine *engine);
 struct latency *engine_latency(struct engine *engine);
 struct rng *engine_rng(struct engine *engine);
@@ -128,6 +133,8 @@ struct command_table engine_commands(const struct engine *engine);
 const struct command *engine_find_command(const struct engine *engine,
                                           struct slice name); // top level
 const struct command *command_find_sub(const struct command *container, struct slice name);
+const char *engine_command_name(const struct engine *engine,
+                                const struct command *command); // in full: "client|kill"
 struct command_stats *engine_command_stats(struct engine *engine, const struct command *command);
 struct link *engine_clients(struct engine *engine); // heads struct client.all, oldest first
 size_t engine_client_count(const struct engine *engine);

@@ -1,0 +1,160 @@
+#include "server/engine/call.h"
+
+#include <math.h>
+
+#include "proto/base/num.h"
+#include "server/engine/engine_state.h"
+
+// ---- lookups
+
+const struct entry *call_lookup(struct call *call, struct slice key) {
+    struct engine *engine = call->engine;
+    const struct entry *entry =
+        keyspace_find(store_keyspace(engine->store), call->db, key, call->now_ms);
+    // As in Redis, hits and misses are those of reading commands.
+    if ((call->command->traits & COMMAND_WRITES) == 0) {
+        if (entry == NULL) {
+            engine->stats.keyspace_misses++;
+        } else {
+            engine->stats.keyspace_hits++;
+        }
+    }
+    if (entry != NULL && !call->client->no_touch) store_touch(engine->store, entry, call->now_ms);
+    return entry;
+}
+
+bool call_lookup_type(struct call *call, struct slice key, enum value_type type,
+                      const struct entry **out) {
+    *out = call_lookup(call, key);
+    if (*out == NULL || (*out)->type == type) return true;
+    call_wrong_type(call);
+    return false;
+}
+
+const struct entry *call_peek(struct call *call, unsigned db, struct slice key) {
+    return keyspace_find(store_keyspace(call->engine->store), db, key, call->now_ms);
+}
+
+// ---- answering
+
+void call_wrong_type(struct call *call) {
+    reply_error(&call->reply, "WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+void call_syntax_error(struct call *call) {
+    reply_error(&call->reply, "ERR syntax error");
+}
+
+void call_wrong_arity(struct call *call) {
+    reply_errorf(&call->reply, "ERR wrong number of arguments for '%s' command", call->full_name);
+}
+
+static const char *unreadable_text(enum err err) {
+    return err == ERR_CORRUPT
+               ? "ERR CORRUPT the stored value is damaged on disk and is not served; the server's "
+                 "log names the place, ackd-check on the data directory tells what else is hurt"
+               : "ERR IO the stored value cannot be read from disk now; the server's log names the "
+                 "place, check the disk";
+}
+
+void call_reply_blob(struct call *call, const struct blob *blob) {
+    struct store *store = call->engine->store;
+    const size_t len = blob_len(blob);
+    const struct slice bytes = store_resident(store, blob);
+    if (bytes.data != NULL || len == 0) {
+        reply_bulk(&call->reply, slice_of(bytes.data, len));
+        return;
+    }
+    struct buf *out = call->reply.out;
+    const size_t begin = out->len;
+    const enum err err = store_read(store, blob, reply_bulk_begin(&call->reply, len));
+    if (err == ERR_NONE) {
+        reply_bulk_end(&call->reply, len);
+        return;
+    }
+    out->len = begin;
+    reply_error(&call->reply, unreadable_text(err));
+}
+
+bool call_bytes(struct call *call, const struct blob *blob, struct slice *out) {
+    struct engine *engine = call->engine;
+    const enum err err = store_bytes(engine->store, blob, &engine->scratch, out);
+    if (err == ERR_NONE) return true;
+    reply_error(&call->reply, unreadable_text(err));
+    return false;
+}
+
+// ---- arguments
+
+bool call_arg_i64(struct call *call, size_t index, int64_t *out) {
+    return call_arg_range_i64(call, index, INT64_MIN, INT64_MAX,
+                              "ERR value is not an integer or out of range", out);
+}
+
+bool call_arg_range_i64(struct call *call, size_t index, int64_t min, int64_t max,
+                        const char *error, int64_t *out) {
+    int64_t value = 0;
+    if (index < call->argc && num_parse_i64(call->argv[index], &value) && value >= min &&
+        value <= max) {
+        *out = value;
+        return true;
+    }
+    reply_error(&call->reply, error);
+    return false;
+}
+
+bool call_arg_is(const struct call *call, size_t index, const char *word) {
+    return index < call->argc && slice_is(call->argv[index], word);
+}
+
+bool call_arg_timeout(struct call *call, size_t index, int64_t *deadline_ms) {
+    long double seconds = 0;
+    if (index >= call->argc || !num_parse_long_double(call->argv[index], &seconds)) {
+        reply_error(&call->reply, "ERR timeout is not a float or out of range");
+        return false;
+    }
+    const long double ms = ceill(seconds * 1000);
+    if (ms < 0) {
+        reply_error(&call->reply, "ERR timeout is negative");
+        return false;
+    }
+    // A long double holds every int64 exactly, so the comparison is, too.
+    if (ms > (long double)(INT64_MAX - call->now_ms)) {
+        reply_error(&call->reply, "ERR timeout is out of range");
+        return false;
+    }
+    *deadline_ms = ms > 0 ? call->now_ms + (int64_t)ms : 0;
+    return true;
+}
+
+// ---- room in the log
+
+static size_t argument_bytes(const struct call *call) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < call->argc; i++) {
+        bytes += call->argv[i].len;
+    }
+    return bytes;
+}
+
+bool call_prepare(struct call *call, size_t bytes, size_t records) {
+    struct log_need need = limits_need(call, argument_bytes(call));
+    need.bytes += bytes;
+    need.records += records;
+    switch (limits_room(call->engine, &need)) {
+    case ROOM_READY:
+        return true;
+    case ROOM_WAIT:
+        return false;
+    case ROOM_REFUSED:
+        if (call->is_retry) return false; // a waiter goes on waiting
+        call->engine->stats.refused_no_space++;
+        reply_error(&call->reply, limits_no_space_text);
+        call->is_answered = true;
+        return false;
+    case ROOM_BROKEN:
+        call->is_broken = true;
+        return false;
+    }
+    return false;
+}

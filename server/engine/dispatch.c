@@ -1,0 +1,282 @@
+// From argv to a reply in the outbox.
+//
+// Happy path: find the row, check what Redis checks in Redis' order, make sure of room in the log,
+// run the handler (inside a transaction if it may write), commit, fence the reply.
+// Failure modes: refused: an error reply, nothing has changed. Held: the request stays parsed and
+// the client enters another state, to come here again from the beginning. The log is broken: the
+// client is closed without a word, since nothing that could be said would be true after a restart.
+#include <ctype.h>
+#include <string.h>
+
+#include "proto/base/must.h"
+#include "proto/base/num.h"
+#include "server/engine/engine_state.h"
+
+enum { QUOTE_MAX = 128 }; // bytes of a client's words in an error, as in Redis
+
+struct call call_begin(struct client *client, const struct slice *argv, size_t argc) {
+    return (struct call){
+        .engine = client->engine,
+        .client = client,
+        .argc = argc,
+        .argv = argv,
+        .reply = client_reply(client),
+        .now_ms = engine_now_ms(client->engine),
+        .db = client->db,
+        .may_wait = true,
+    };
+}
+
+// ---- which command
+
+// What Redis' C strings would show of it: up to a NUL, at most `max` bytes.
+static struct slice quotable(struct slice s, size_t max) {
+    const size_t len = num_min(s.len, max);
+    const char *nul = len == 0 ? NULL : memchr(s.data, '\0', len);
+    return slice_of(s.data, nul == NULL ? len : (size_t)(nul - s.data));
+}
+
+static void answer_unknown(struct call *call) {
+    struct buf text = {0};
+    buf_append_str(&text, "ERR unknown command '");
+    buf_append_slice(&text, quotable(call->argv[0], QUOTE_MAX));
+    buf_append_str(&text, "', with args beginning with: ");
+    const size_t args_at = text.len;
+    for (size_t i = 1; i < call->argc && text.len - args_at < QUOTE_MAX; i++) {
+        const struct slice arg = quotable(call->argv[i], QUOTE_MAX - (text.len - args_at));
+        buf_append_byte(&text, '\'');
+        buf_append_slice(&text, arg);
+        buf_append_str(&text, "' ");
+    }
+    buf_append_byte(&text, '\0');
+    reply_error(&call->reply, text.data);
+    buf_deinit(&text);
+}
+
+static void answer_unknown_sub(struct call *call, const struct command *container) {
+    char name[COMMAND_NAME_MAX + 1];
+    slice_to_cstr(slice_str(container->name), name, sizeof name);
+    for (char *p = name; *p != '\0'; p++) {
+        *p = (char)toupper((unsigned char)*p);
+    }
+    const struct slice word = quotable(call->argv[1], QUOTE_MAX);
+    reply_errorf(&call->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.", (int)word.len,
+                 word.data, name);
+}
+
+// The row of the call, NULL after having answered.
+static struct command_slot *find_slot(struct call *call) {
+    struct command_slot *slot = commands_find(&call->engine->index, call->argv[0]);
+    if (slot == NULL) {
+        answer_unknown(call);
+        return NULL;
+    }
+    if (slot->subslots == NULL || call->argc < 2) return slot;
+    struct command_slot *sub = commands_find_sub(slot, call->argv[1]);
+    if (sub == NULL) answer_unknown_sub(call, slot->command);
+    return sub;
+}
+
+// ---- may it run
+
+static bool has_arity(const struct call *call) {
+    const int arity = call->command->arity;
+    if (call->command->handler == NULL) return false; // a container without its subcommand
+    return arity >= 0 ? call->argc == (size_t)arity : call->argc >= (size_t)-arity;
+}
+
+// False after having answered why not.
+static bool is_permitted(struct call *call, size_t argument_bytes) {
+    const unsigned traits = call->command->traits;
+    if (!has_arity(call)) {
+        call_wrong_arity(call);
+        return false;
+    }
+    if (!call->client->is_authenticated && (traits & COMMAND_NO_AUTH) == 0) {
+        reply_error(&call->reply, "NOAUTH Authentication required.");
+        return false;
+    }
+    if (argument_bytes > KEYSPACE_KEY_MAX && limits_key_too_long(call)) {
+        reply_errorf(&call->reply, "ERR key is longer than %d bytes, the most ackd takes",
+                     (int)KEYSPACE_KEY_MAX);
+        return false;
+    }
+    if ((traits & COMMAND_GROWS) == 0) return true;
+    if (limits_memory_is_full(call->engine)) {
+        call->engine->stats.refused_memory++;
+        reply_error(&call->reply, "OOM command not allowed when used memory > 'maxmemory'.");
+        return false;
+    }
+    limits_grew(call->engine, argument_bytes);
+    return true;
+}
+
+static bool is_paused(const struct call *call) {
+    const struct engine *engine = call->engine;
+    const unsigned traits = call->command->traits;
+    if (engine->pause_until_ms <= call->now_ms || (traits & COMMAND_WHEN_PAUSED) != 0) return false;
+    return !engine->pause_writes_only || (traits & COMMAND_WRITES) != 0;
+}
+
+enum admission { ADMITTED, REFUSED, HELD };
+
+// Room first, then CLIENT PAUSE: a refusal for want of space is not worth waiting for.
+static enum admission admit(struct call *call, size_t argument_bytes) {
+    struct client *client = call->client;
+    if ((call->command->traits & COMMAND_WRITES) != 0) {
+        const struct log_need need = limits_need(call, argument_bytes);
+        switch (limits_room(call->engine, &need)) {
+        case ROOM_READY:
+            break;
+        case ROOM_WAIT:
+            client_enter(client, CLIENT_STARVED);
+            return HELD;
+        case ROOM_REFUSED:
+            call->engine->stats.refused_no_space++;
+            reply_error(&call->reply, limits_no_space_text);
+            return REFUSED;
+        case ROOM_BROKEN:
+            client_close_now(client);
+            return HELD;
+        }
+    }
+    if (!is_paused(call)) return ADMITTED;
+    client_enter(client, CLIENT_POSTPONED);
+    return HELD;
+}
+
+// ---- execution
+
+// Whether the reply tells of data. What touches none (PING, SELECT, CLIENT ...) is answered at
+// once; in doubt a reply waits.
+static bool is_fenced(const struct command *command) {
+    if ((command->traits & (COMMAND_READS | COMMAND_WRITES)) != 0) return true;
+    return command->group != GROUP_CONNECTION && (command->traits & COMMAND_UNFENCED) == 0;
+}
+
+static enum call_result execute(struct call *call, uint64_t *lsn) {
+    struct engine *engine = call->engine;
+    const struct command *command = call->command;
+    if ((command->traits & COMMAND_WRITES) != 0) {
+        call->txn = txn_begin(engine->store, call->now_ms);
+    }
+    enum call_result result = command->handler(call);
+    *lsn = call->txn != NULL ? txn_commit(call->txn) : log_end_lsn(engine->log);
+    call->txn = NULL;
+    if (!is_fenced(command)) *lsn = 0;
+    if (result == CALL_RETRY && call->is_answered) result = CALL_DONE;
+    return result;
+}
+
+static struct slice reply_written(const struct client *client) {
+    const struct outbox *outbox = &client->outbox;
+    if (outbox->bytes.len == outbox->settled) return SLICE_EMPTY;
+    return slice_sub(buf_slice(&outbox->bytes), outbox->settled, outbox->bytes.len);
+}
+
+// Counts the reply if it is an error.
+static bool count_error(struct client *client) {
+    const struct slice reply = reply_written(client);
+    if (reply.len == 0 || reply.data[0] != '-') return false;
+    stats_count_error(&client->engine->stats, reply);
+    return true;
+}
+
+static int64_t took_us(struct engine *engine) {
+    const int64_t now_us = stats_clock_us(engine);
+    const int64_t took = now_us - engine->command_began_us;
+    engine->command_began_us = now_us;
+    return took;
+}
+
+static enum dispatch_result refuse(struct client *client, struct command_slot *slot) {
+    if (slot != NULL) slot->stats.rejected++;
+    count_error(client);
+    client_end_reply(client, 0);
+    return DISPATCH_DONE;
+}
+
+enum dispatch_result dispatch_request(struct client *client) {
+    struct engine *engine = client->engine;
+    const struct request *request = &client->request;
+    struct call call = call_begin(client, request->argv, request->argc);
+    struct command_slot *slot = find_slot(&call);
+    if (slot == NULL) return refuse(client, NULL);
+    call.command = slot->command;
+    call.full_name = slot->full_name;
+    client->last_command = slot->command;
+    if (!is_permitted(&call, request->bytes)) return refuse(client, slot);
+    switch (admit(&call, request->bytes)) {
+    case ADMITTED:
+        break;
+    case REFUSED:
+        return refuse(client, slot);
+    case HELD:
+        return DISPATCH_HELD;
+    }
+    uint64_t lsn = 0;
+    switch (execute(&call, &lsn)) {
+    case CALL_DONE:
+        break;
+    case CALL_WAIT:
+        must(client->waiter != NULL && reply_written(client).len == 0);
+        return DISPATCH_DONE;
+    case CALL_RETRY:
+        must(reply_written(client).len == 0);
+        if (call.is_broken) {
+            client_close_now(client);
+        } else {
+            client_enter(client, CLIENT_STARVED);
+        }
+        return DISPATCH_HELD;
+    }
+    stats_book(engine, slot, &call, took_us(engine), count_error(client));
+    client_end_reply(client, lsn);
+    return DISPATCH_DONE;
+}
+
+// ---- waiters
+
+static enum retry_result retry_with_room(struct waiter *waiter, struct call *call) {
+    struct engine *engine = call->engine;
+    struct client *client = waiter->client;
+    engine->command_began_us = stats_clock_us(engine);
+    uint64_t lsn = 0;
+    switch (execute(call, &lsn)) {
+    case CALL_DONE:
+        break;
+    case CALL_WAIT:
+        must(reply_written(client).len == 0);
+        return RETRY_WAITS;
+    case CALL_RETRY:
+        must(reply_written(client).len == 0);
+        if (!call->is_broken) return RETRY_STALLED;
+        client_close_now(client);
+        return RETRY_GONE;
+    }
+    engine->stats.waiters_served++;
+    stats_book(engine, waiter->slot, call, took_us(engine), count_error(client));
+    waiter_finish(waiter, lsn);
+    return RETRY_GONE;
+}
+
+enum retry_result dispatch_retry(struct waiter *waiter) {
+    struct client *client = waiter->client;
+    struct call call = call_begin(client, waiter->argv, waiter->argc);
+    call.command = waiter->slot->command;
+    call.full_name = waiter->slot->full_name;
+    call.db = waiter->db;
+    call.is_retry = true;
+    const struct log_need need = limits_need(&call, waiter->argument_bytes);
+    switch (limits_room(client->engine, &need)) {
+    case ROOM_READY:
+        return retry_with_room(waiter, &call);
+    case ROOM_WAIT:
+    case ROOM_REFUSED:
+        return RETRY_STALLED;
+    case ROOM_BROKEN:
+        client_close_now(client);
+        return RETRY_GONE;
+    }
+    return RETRY_STALLED;
+}

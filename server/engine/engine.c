@@ -1,0 +1,106 @@
+#include "server/engine/engine.h"
+
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "server/engine/engine_state.h"
+
+static void observe(void *context, const struct effect_outcome *outcome) {
+    struct engine *engine = context;
+    if (outcome->type == EFFECT_KEY_DELETE && outcome->reason == DELETE_EXPIRED) {
+        engine->stats.expired_keys++;
+    }
+    wait_observe(engine, outcome);
+}
+
+struct engine *engine_new(const struct engine_options *options) {
+    struct engine *engine = mem_zalloc(sizeof *engine);
+    engine->store = options->store;
+    engine->log = store_log(options->store);
+    engine->options = options->options;
+    engine->table = options->commands;
+    engine->host = options->host;
+    engine->trace = options->trace;
+    engine->clock = options->clock;
+    engine->wall_us = options->wall_us;
+    engine->monotonic_us = options->monotonic_us;
+    engine->next_client_id = 1;
+    rng_init(&engine->rng, options->seed);
+    commands_init(&engine->index, &engine->table);
+    link_init(&engine->clients);
+    link_init(&engine->sendable);
+    link_init(&engine->resumed);
+    link_init(&engine->fenced);
+    for (unsigned state = 0; state < CLIENT_STATES; state++) {
+        link_init(&engine->states[state]);
+    }
+    wait_init(engine, (unsigned)options->options->databases, options->seed);
+    slowlog_init(&engine->slowlog);
+    limits_sample_memory(engine);
+    store_observe(engine->store, observe, engine);
+    return engine;
+}
+
+void engine_free(struct engine *engine) {
+    if (engine == NULL) return;
+    must(link_is_empty(&engine->clients));
+    store_observe(engine->store, NULL, NULL);
+    wait_deinit(engine);
+    commands_deinit(&engine->index);
+    slowlog_deinit(&engine->slowlog);
+    buf_deinit(&engine->scratch);
+    mem_free(engine);
+}
+
+// ---- time
+
+void engine_set_time(struct engine *engine, int64_t wall_us, int64_t monotonic_us) {
+    must(monotonic_us >= engine->monotonic_us);
+    engine->wall_us = wall_us;
+    engine->monotonic_us = monotonic_us;
+}
+
+int64_t engine_now_ms(const struct engine *engine) {
+    return engine->wall_us / 1000;
+}
+
+int64_t engine_wall_us(const struct engine *engine) {
+    return engine->wall_us;
+}
+
+int64_t engine_monotonic_us(const struct engine *engine) {
+    return engine->monotonic_us;
+}
+
+// ---- what handlers reach
+
+struct store *engine_store(const struct engine *engine) {
+    return engine->store;
+}
+
+struct options *engine_options_of(const struct engine *engine) {
+    return engine->options;
+}
+
+const struct engine_host *engine_host(const struct engine *engine) {
+    return &engine->host;
+}
+
+struct stats *engine_stats(struct engine *engine) {
+    return &engine->stats;
+}
+
+struct slowlog *engine_slowlog(struct engine *engine) {
+    return &engine->slowlog;
+}
+
+struct latency *engine_latency(struct engine *engine) {
+    return &engine->latency;
+}
+
+struct rng *engine_rng(struct engine *engine) {
+    return &engine->rng;
+}
+
+const struct trace *engine_trace(const struct engine *engine) {
+    return engine->trace;
+}

@@ -1,0 +1,143 @@
+// What a client may cost: memory, room in the log, unread replies, unexecuted requests.
+#include "proto/base/mem.h"
+#include "proto/base/num.h"
+#include "server/engine/engine_state.h"
+
+enum {
+    NEED_PER_ARGUMENT = 48, // tag, length, hash, padding; a record of its own at worst
+    NEED_SLACK = 512,
+    NEED_RECORDS_SLACK = 4,
+    NEED_ELEMENTS_PER_RECORD = 1024, // an upper bound of how a long list of values is split
+};
+
+const char limits_no_space_text[] =
+    "NOSPACE disk is full: commands that add data are refused, pops, acknowledgements and deletes "
+    "still work. Free space on the volume of the data directory or enlarge it; ackd goes on by "
+    "itself, without a restart.";
+
+// ---- keys
+
+struct key_sizes {
+    size_t count;
+    size_t bytes;
+    size_t longest;
+};
+
+static struct key_sizes key_sizes(const struct call *call) {
+    struct key_sizes sizes = {0};
+    for (size_t i = 0; i < COMMAND_KEY_SPECS; i++) {
+        struct key_range range;
+        if (!key_range_find(&call->command->keys[i], call->argv, call->argc, &range)) continue;
+        for (size_t at = range.first; at <= range.last; at += range.step) {
+            sizes.count++;
+            sizes.bytes += call->argv[at].len;
+            sizes.longest = num_max(sizes.longest, call->argv[at].len);
+        }
+    }
+    return sizes;
+}
+
+bool limits_key_too_long(const struct call *call) {
+    return key_sizes(call).longest > KEYSPACE_KEY_MAX;
+}
+
+// ---- room in the log
+
+struct log_need limits_need(const struct call *call, size_t argument_bytes) {
+    const struct engine *engine = call->engine;
+    const struct key_sizes keys = key_sizes(call);
+    // Each key may cost a deletion before (it has expired), and is written again in each record
+    // that a long row of values is split into.
+    const size_t splits = call->argc / NEED_ELEMENTS_PER_RECORD +
+                          argument_bytes / (log_record_max(engine->log) / 2 + 1);
+    return (struct log_need){
+        .bytes = argument_bytes + keys.bytes + splits * keys.longest +
+                 call->argc * NEED_PER_ARGUMENT + NEED_SLACK,
+        .records = call->argc + keys.count + splits + NEED_RECORDS_SLACK,
+        .is_removal = (call->command->traits & COMMAND_GROWS) == 0,
+    };
+}
+
+enum limit_room limits_room(struct engine *engine, const struct log_need *need) {
+    // Memory holds what is not yet on disk: a disk slower than the clients must slow them down.
+    if (log_unflushed_bytes(engine->log) > ENGINE_UNFLUSHED_MAX) return ROOM_WAIT;
+    switch (log_prepare(engine->log, need->bytes, need->records, need->is_removal)) {
+    case LOG_READY:
+        return ROOM_READY;
+    case LOG_WAIT:
+        return ROOM_WAIT;
+    case LOG_NO_SPACE:
+        return ROOM_REFUSED;
+    case LOG_BROKEN:
+        return ROOM_BROKEN;
+    }
+    return ROOM_BROKEN;
+}
+
+// ---- memory
+
+void limits_sample_memory(struct engine *engine) {
+    engine->memory_used = mem_used();
+    engine->memory_unsampled_bytes = 0;
+    engine->memory_sampled_us = engine->monotonic_us;
+    if (engine->memory_used > engine->stats.memory_peak) {
+        engine->stats.memory_peak = engine->memory_used;
+    }
+}
+
+// Asking the allocator is dear: it is asked each tick, after so much growth, and, when full, to
+// notice soon that it no longer is.
+bool limits_memory_is_full(struct engine *engine) {
+    const uint64_t max = engine->options->maxmemory;
+    if (max == 0) return false;
+    const bool was_full = engine->memory_used > max;
+    const bool recheck =
+        was_full && engine->monotonic_us - engine->memory_sampled_us > ENGINE_MEMORY_RECHECK_US;
+    if (recheck || engine->memory_unsampled_bytes > ENGINE_MEMORY_SAMPLE_BYTES) {
+        limits_sample_memory(engine);
+    }
+    return engine->memory_used > max;
+}
+
+void limits_grew(struct engine *engine, size_t bytes) {
+    engine->memory_unsampled_bytes += bytes;
+}
+
+// ---- one client's share
+
+static bool output_is_too_much(struct client *client, const struct output_limit *limit) {
+    const size_t pending = outbox_pending(&client->outbox);
+    if (limit->hard_bytes > 0 && pending >= limit->hard_bytes) return true;
+    if (limit->soft_bytes == 0 || pending < limit->soft_bytes) {
+        client->output_soft_since_ms = 0;
+        return false;
+    }
+    const int64_t now_ms = engine_now_ms(client->engine);
+    if (client->output_soft_since_ms == 0) client->output_soft_since_ms = now_ms;
+    return now_ms - client->output_soft_since_ms >= limit->soft_seconds * 1000;
+}
+
+void limits_check_output(struct client *client) {
+    struct engine *engine = client->engine;
+    if (client->closes_now) return;
+    if (!output_is_too_much(client, &engine->options->output_limits[OUTPUT_NORMAL])) return;
+    engine->stats.output_limit_disconnections++;
+    trace_event(engine->trace, TRACE_WARNING, "client.output_limit",
+                "Client %llu (%s) is closed: %zu bytes of replies wait for it, more than "
+                "client-output-buffer-limit allows. It does not read fast enough.",
+                (unsigned long long)client->id, client->origin.address,
+                outbox_pending(&client->outbox));
+    client_close_now(client);
+}
+
+void limits_check_input(struct client *client) {
+    struct engine *engine = client->engine;
+    const size_t pending = request_pending(&client->request);
+    if (pending <= engine->options->client_query_buffer_limit) return;
+    engine->stats.query_limit_disconnections++;
+    trace_event(engine->trace, TRACE_WARNING, "client.query_limit",
+                "Client %llu (%s) is closed: it has sent %zu bytes that could not be executed yet, "
+                "more than client-query-buffer-limit allows.",
+                (unsigned long long)client->id, client->origin.address, pending);
+    client_close_now(client);
+}
