@@ -59,14 +59,26 @@ static void collect_moved(const struct list *list, enum list_end from, const str
     }
 }
 
+static void remove_run(struct txn *txn, unsigned db, struct slice key, size_t first, size_t count) {
+    uint32_t *indexes = mem_alloc_array(count, sizeof *indexes);
+    for (size_t i = 0; i < count; i++) {
+        indexes[i] = (uint32_t)(first + i);
+    }
+    txn_list_remove(txn, db, key, indexes, count);
+    mem_free(indexes);
+}
+
 void txn_list_move_many(struct txn *txn, unsigned db, struct slice src, enum list_end from,
                         const struct txn_move *move) {
     struct store *store = txn->store;
     txn_key_expired(txn, db, move->to_key);
     const struct list *list = source_list(txn, db, src);
     must(move->count > 0 && move->count <= list_len(list));
-    // What goes back to where it came from changes nothing.
-    if (from == move->to_end && slice_equal(src, move->to_key)) return;
+    const size_t len = list_len(list);
+    // What goes back to where it came from changes nothing, unless taking it one by one turns it
+    // round.
+    const bool turns_in_place = from == move->to_end && slice_equal(src, move->to_key);
+    if (turns_in_place && (move->keeps_order || move->count == 1)) return;
 
     struct blob one;
     struct blob *blobs = move->count == 1 ? &one : mem_alloc_array(move->count, sizeof *blobs);
@@ -87,7 +99,11 @@ void txn_list_move_many(struct txn *txn, unsigned db, struct slice src, enum lis
         done += share;
     }
     if (blobs != &one) mem_free(blobs);
-    txn_list_pop(txn, db, src, from, move->count);
+    if (turns_in_place) {
+        remove_run(txn, db, src, from == LIST_HEAD ? move->count : len - move->count, move->count);
+    } else {
+        txn_list_pop(txn, db, src, from, move->count);
+    }
 }
 
 void txn_list_set(struct txn *txn, unsigned db, struct slice key, size_t index,

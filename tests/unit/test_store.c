@@ -1,0 +1,311 @@
+// The store over a disk in memory: what a transaction did is what a restart finds, whatever was
+// moved or copied by reference.
+#include "proto/base/hash.h"
+#include "proto/base/rng.h"
+#include "storage/store.h"
+#include "storage/txn.h"
+#include "tests/support/unit.h"
+#include "tests/support/vfs_memory.h"
+
+enum { NOW_MS = 1000000, SEGMENT_BYTES = 256 << 10, DISK_BYTES = 64 << 20, BIG = 1000 };
+
+struct fixture {
+    struct memory_disk *disk;
+    struct vfs *vfs;
+    struct store *store;
+};
+
+static void open_store(struct fixture *f) {
+    const struct store_options options = {
+        .log = {.segment_bytes = SEGMENT_BYTES, .slots_ahead = 2, .seed = 7},
+        .databases = 16,
+        .seed = 7};
+    struct store_recovery recovery;
+    struct fault fault = {0};
+    assert_ok(store_open(&f->store, f->vfs, &options, &recovery, &fault), &fault);
+}
+
+// All that was committed is on disk, and slots are ready, when this returns.
+static void settle(struct store *store) {
+    struct log *log = store_log(store);
+    struct log_slots *slots = NULL;
+    while ((slots = log_slots_begin(log, NOW_MS)) != NULL) {
+        log_slots_end(log, slots, log_slots_run(slots));
+    }
+    struct log_flush *flush = NULL;
+    while ((flush = log_flush_begin(log)) != NULL) {
+        log_flush_end(log, flush, log_flush_run(flush));
+    }
+}
+
+static void reopen(struct fixture *f) {
+    settle(f->store);
+    const uint64_t before = keyspace_digest(store_keyspace(f->store));
+    store_close(f->store);
+    vfs_free(f->vfs);
+    f->vfs = memory_disk_open(f->disk);
+    open_store(f);
+    settle(f->store);
+    assert_true(before == keyspace_digest(store_keyspace(f->store)));
+}
+
+static int setup(void **state) {
+    struct fixture *f = test_calloc(1, sizeof *f);
+    f->disk = memory_disk_new(1, DISK_BYTES);
+    f->vfs = memory_disk_open(f->disk);
+    open_store(f);
+    settle(f->store);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    settle(f->store);
+    store_close(f->store);
+    vfs_free(f->vfs);
+    memory_disk_free(f->disk);
+    test_free(f);
+    return 0;
+}
+
+static struct slice big(char *bytes, char fill) {
+    memset(bytes, fill, BIG);
+    return slice_of(bytes, BIG);
+}
+
+static const struct entry *find(const struct fixture *f, const char *key) {
+    return keyspace_find(store_keyspace(f->store), 0, slice_str(key), NOW_MS);
+}
+
+static void assert_element(struct fixture *f, const char *key, size_t index,
+                           struct slice expected) {
+    const struct entry *entry = find(f, key);
+    assert_non_null(entry);
+    const struct blob blob = list_get(entry->value.list, index);
+    struct buf scratch = {0};
+    struct slice bytes;
+    assert_int_equal(store_bytes(f->store, &blob, &scratch, &bytes), ERR_NONE);
+    assert_true(slice_equal(bytes, expected));
+    buf_deinit(&scratch);
+}
+
+static void push(struct fixture *f, const char *key, struct slice value) {
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_list_push(txn, 0, slice_str(key), LIST_HEAD, &value, 1);
+    txn_commit(txn);
+}
+
+static void a_pushed_payload_is_read_back_after_a_restart(void **state) {
+    struct fixture *f = *state;
+    char bytes[BIG];
+    push(f, "q", big(bytes, 'x'));
+    push(f, "q", SLICE("short"));
+    reopen(f);
+    assert_int_equal(list_len(find(f, "q")->value.list), 2);
+    assert_element(f, "q", 0, SLICE("short"));
+    assert_element(f, "q", 1, big(bytes, 'x'));
+}
+
+static void a_moved_element_is_not_written_again(void **state) {
+    struct fixture *f = *state;
+    char bytes[BIG];
+    push(f, "q", big(bytes, 'm'));
+    const uint64_t before = log_end_lsn(store_log(f->store));
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_list_move(txn, 0, SLICE("q"), LIST_TAIL, SLICE("p"), LIST_HEAD);
+    txn_commit(txn);
+    assert_true(log_end_lsn(store_log(f->store)) - before < BIG / 2);
+    assert_null(find(f, "q"));
+    reopen(f);
+    assert_element(f, "p", 0, big(bytes, 'm'));
+}
+
+static void a_short_element_survives_moving_within_its_list(void **state) {
+    struct fixture *f = *state;
+    push(f, "q", SLICE("a value that is held on the heap"));
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_list_move(txn, 0, SLICE("q"), LIST_TAIL, SLICE("q"), LIST_HEAD);
+    txn_commit(txn);
+    assert_element(f, "q", 0, SLICE("a value that is held on the heap"));
+    reopen(f);
+}
+
+static void moving_a_block_keeps_or_turns_its_order(void **state) {
+    struct fixture *f = *state;
+    const struct slice values[] = {SLICE_INIT("1"), SLICE_INIT("2"), SLICE_INIT("3"),
+                                   SLICE_INIT("4")};
+    const struct {
+        enum list_end from;
+        enum list_end to;
+        bool keeps_order;
+        const char *expected;
+    } cases[] = {
+        {LIST_HEAD, LIST_HEAD, true, "12"}, {LIST_HEAD, LIST_HEAD, false, "21"},
+        {LIST_HEAD, LIST_TAIL, true, "12"}, {LIST_HEAD, LIST_TAIL, false, "12"},
+        {LIST_TAIL, LIST_HEAD, true, "34"}, {LIST_TAIL, LIST_HEAD, false, "34"},
+        {LIST_TAIL, LIST_TAIL, true, "34"}, {LIST_TAIL, LIST_TAIL, false, "43"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct txn *txn = txn_begin(f->store, NOW_MS);
+        txn_db_flush(txn, EFFECT_ALL_DATABASES);
+        txn_list_push(txn, 0, SLICE("src"), LIST_TAIL, values, 4);
+        const struct txn_move move = {.to_key = SLICE("dst"),
+                                      .to_end = cases[i].to,
+                                      .count = 2,
+                                      .keeps_order = cases[i].keeps_order};
+        txn_list_move_many(txn, 0, SLICE("src"), cases[i].from, &move);
+        txn_commit(txn);
+        assert_element(f, "dst", 0, slice_of(&cases[i].expected[0], 1));
+        assert_element(f, "dst", 1, slice_of(&cases[i].expected[1], 1));
+        assert_int_equal(list_len(find(f, "src")->value.list), 2);
+    }
+}
+
+static void one_by_one_turns_a_block_round_where_it_stands(void **state) {
+    struct fixture *f = *state;
+    const struct slice values[] = {SLICE_INIT("a"), SLICE_INIT("b"), SLICE_INIT("c"),
+                                   SLICE_INIT("d")};
+    const char *const expected[] = {"bacd", "abdc"};
+    for (int end = LIST_HEAD; end <= LIST_TAIL; end++) {
+        struct txn *txn = txn_begin(f->store, NOW_MS);
+        txn_key_delete(txn, 0, SLICE("q"));
+        txn_list_push(txn, 0, SLICE("q"), LIST_TAIL, values, 4);
+        const struct txn_move move = {
+            .to_key = SLICE("q"), .to_end = (enum list_end)end, .count = 2};
+        txn_list_move_many(txn, 0, SLICE("q"), (enum list_end)end, &move);
+        txn_commit(txn);
+        for (size_t i = 0; i < 4; i++) {
+            assert_element(f, "q", i, slice_of(&expected[end][i], 1));
+        }
+    }
+}
+
+static void a_copy_shares_payloads_and_keeps_the_expiry(void **state) {
+    struct fixture *f = *state;
+    char bytes[BIG];
+    push(f, "q", big(bytes, 'c'));
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_key_expire(txn, 0, SLICE("q"), NOW_MS + 500);
+    txn_key_copy(txn, 0, SLICE("q"), 0, SLICE("copy"));
+    txn_key_delete(txn, 0, SLICE("q"));
+    txn_commit(txn);
+    reopen(f);
+    assert_element(f, "copy", 0, big(bytes, 'c'));
+    assert_int_equal(find(f, "copy")->expire_ms, NOW_MS + 500);
+}
+
+static void an_expired_key_is_gone_before_it_is_written_to(void **state) {
+    struct fixture *f = *state;
+    push(f, "q", SLICE("old"));
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_key_expire(txn, 0, SLICE("q"), NOW_MS + 1);
+    txn_commit(txn);
+    const struct slice value = SLICE("new");
+    txn = txn_begin(f->store, NOW_MS + 1);
+    txn_list_push(txn, 0, SLICE("q"), LIST_HEAD, &value, 1);
+    txn_commit(txn);
+    reopen(f);
+    assert_int_equal(list_len(find(f, "q")->value.list), 1);
+    assert_int_equal(find(f, "q")->expire_ms, 0);
+}
+
+static void a_frame_larger_than_a_segment_is_applied_whole(void **state) {
+    struct fixture *f = *state;
+    enum { COUNT = 500 };
+    char bytes[BIG];
+    struct slice *values = test_calloc(COUNT, sizeof *values);
+    for (size_t i = 0; i < COUNT; i++) {
+        values[i] = big(bytes, 'f');
+    }
+    while (log_prepare(store_log(f->store), COUNT * (BIG + 64), COUNT, false) == LOG_WAIT) {
+        settle(f->store);
+    }
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_list_push(txn, 0, SLICE("q"), LIST_TAIL, values, COUNT);
+    txn_commit(txn);
+    test_free(values);
+    reopen(f);
+    assert_int_equal(list_len(find(f, "q")->value.list), COUNT);
+    assert_element(f, "q", COUNT - 1, big(bytes, 'f'));
+}
+
+static void a_long_string_is_edited_in_memory_and_found_again(void **state) {
+    struct fixture *f = *state;
+    char bytes[BIG];
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_string_set(txn, 0, SLICE("s"), big(bytes, 's'), false);
+    txn_string_append(txn, 0, SLICE("s"), big(bytes, 's'), SLICE("end"));
+    txn_string_write(txn, 0, SLICE("s"), SLICE_EMPTY, 0, SLICE("begin"));
+    txn_commit(txn);
+    reopen(f);
+    const struct slice value = blob_bytes(&find(f, "s")->value.string);
+    assert_int_equal(value.len, BIG + 3);
+    assert_memory_equal(value.data, "begins", 6);
+    assert_memory_equal(value.data + BIG, "end", 3);
+}
+
+// Random transactions over few keys; every state is found again, expiries and all.
+static void random_transactions_are_what_a_restart_finds(void **state) {
+    struct fixture *f = *state;
+    struct rng rng;
+    rng_init(&rng, 42);
+    char bytes[BIG];
+    for (int step = 0; step < 2000; step++) {
+        char key[8];
+        char other[8];
+        snprintf(key, sizeof key, "k%u", (unsigned)rng_below(&rng, 6));
+        snprintf(other, sizeof other, "k%u", (unsigned)rng_below(&rng, 6));
+        const struct slice k = slice_str(key);
+        const struct slice o = slice_str(other);
+        const struct entry *entry = find(f, key);
+        const struct entry *target = find(f, other);
+        memset(bytes, 'a' + step % 26, sizeof bytes);
+        const struct slice value = slice_of(bytes, 1 + rng_below(&rng, BIG));
+        settle(f->store);
+        struct txn *txn = txn_begin(f->store, NOW_MS);
+        const uint64_t dice = rng_below(&rng, 8);
+        if (entry == NULL || dice == 0) {
+            txn_key_delete(txn, 0, k);
+            txn_list_push(txn, 0, k, LIST_TAIL, &value, 1);
+        } else if (dice == 1) {
+            txn_key_expire(txn, 0, k, NOW_MS + 1 + (int64_t)rng_below(&rng, 1000));
+        } else if (dice == 2 && !slice_equal(k, o)) {
+            txn_key_move(txn, 0, k, 0, o);
+        } else if (entry->type == TYPE_LIST && dice < 6) {
+            txn_list_push(txn, 0, k, LIST_HEAD, &value, 1);
+            if (target == NULL || target->type == TYPE_LIST)
+                txn_list_move(txn, 0, k, LIST_TAIL, o, LIST_HEAD);
+        } else {
+            const struct slice pair[] = {o, value};
+            if (entry->type != TYPE_HASH) txn_key_delete(txn, 0, k);
+            txn_hash_set(txn, 0, k, pair, 1);
+        }
+        txn_commit(txn);
+        if (step % 100 == 99) reopen(f);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_pushed_payload_is_read_back_after_a_restart, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_moved_element_is_not_written_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_short_element_survives_moving_within_its_list, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(moving_a_block_keeps_or_turns_its_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_by_one_turns_a_block_round_where_it_stands, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_copy_shares_payloads_and_keeps_the_expiry, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_expired_key_is_gone_before_it_is_written_to, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_frame_larger_than_a_segment_is_applied_whole, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_long_string_is_edited_in_memory_and_found_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(random_transactions_are_what_a_restart_finds, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
