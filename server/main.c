@@ -1,4 +1,5 @@
 // Wires the layers: options, log file, disk, store, engine, server. Nothing else.
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "proto/base/clock.h"
@@ -89,6 +90,11 @@ int main(int argc, char **argv) {
         process.code = server_run(process.server);
     } else {
         fprintf(stderr, "ackd: %s\n", fault.text);
+        bool has_file = process.logfile != NULL && process.options.logfile[0] != '\0';
+        if (has_file) {
+            trace_event(logfile_trace(process.logfile), TRACE_WARNING, "main.refused", "%s",
+                        fault.text);
+        }
         if (process.code == EXIT_CODE_CLEAN) process.code = exit_code_of(err);
     }
     close_all(&process);

@@ -82,6 +82,10 @@ void startup_say_version(const struct trace *trace, const struct options *option
 }
 
 void startup_say_recovery(const struct trace *trace, const struct store_recovery *recovery) {
+    if (recovery->log.bytes == 0) {
+        trace_event(trace, TRACE_NOTICE, "net.empty", "The data directory holds no data yet");
+        return;
+    }
     char size[32];
     num_format_human(size, sizeof size, recovery->log.bytes);
     trace_event(
