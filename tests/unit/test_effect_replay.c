@@ -1,0 +1,197 @@
+// State is a fold of effects: the same records, applied to another keyspace, give the same state.
+#include <string.h>
+
+#include "proto/base/rng.h"
+#include "tests/unit/effect_world.h"
+
+enum { KEYS = 12, STEPS = 30000, VALUES_MAX = 20, VALUE_LEN_MAX = 200, DATABASES_USED = 3 };
+
+struct player {
+    struct world world;
+    struct keyspace *copy; // gets the same records
+    struct rng rng;
+    char bytes[VALUES_MAX][VALUE_LEN_MAX];
+    struct effect_value values[VALUES_MAX];
+    struct slice fields[VALUES_MAX];
+    char names[VALUES_MAX][8];
+    uint32_t indexes[VALUES_MAX];
+    char key[8];
+    unsigned db;
+};
+
+static size_t below(struct player *player, size_t bound) {
+    return (size_t)rng_below(&player->rng, bound);
+}
+
+static void player_init(struct player *player, uint64_t seed) {
+    world_init(&player->world, seed);
+    player->copy = keyspace_new(16, &player->world.space, seed + 1);
+    rng_init(&player->rng, seed);
+}
+
+static void player_deinit(struct player *player) {
+    keyspace_free(player->copy);
+    world_deinit(&player->world);
+}
+
+static void play(struct player *player, const struct effect *effect) {
+    struct world *world = &player->world;
+    world_apply(world, effect);
+    struct effect_outcome outcome;
+    assert_ok(effect_apply(player->copy, &world->record, &outcome, &world->fault), &world->fault);
+    assert_int_equal(outcome.created, world->outcome.created);
+    assert_int_equal(outcome.removed, world->outcome.removed);
+    assert_int_equal(outcome.added, world->outcome.added);
+}
+
+static uint32_t draw_values(struct player *player) {
+    const size_t count = 1 + below(player, VALUES_MAX - 1);
+    for (size_t i = 0; i < count; i++) {
+        const size_t len = below(player, VALUE_LEN_MAX);
+        memset(player->bytes[i], (int)('a' + below(player, 3)), len);
+        player->values[i] = (struct effect_value){.bytes = slice_of(player->bytes[i], len)};
+        snprintf(player->names[i], sizeof player->names[i], "%u", (unsigned)below(player, 300));
+        player->fields[i] = slice_str(player->names[i]);
+    }
+    return (uint32_t)count;
+}
+
+static struct effect of_key(const struct player *player, enum effect_type type) {
+    return (struct effect){.type = type, .db = player->db, .key = slice_str(player->key)};
+}
+
+static void play_on_string(struct player *player, const struct entry *entry) {
+    draw_values(player);
+    const bool is_ref = entry != NULL && blob_kind(&entry->value.string) == BLOB_REF;
+    struct effect effect = of_key(player, EFFECT_STRING_SET);
+    effect.keeps_expiry = below(player, 2) == 0;
+    effect.values = player->values;
+    player->values[0].on_heap = below(player, 2) == 0;
+    if (!is_ref && below(player, 2) == 0) {
+        effect.type = below(player, 2) == 0 ? EFFECT_STRING_APPEND : EFFECT_STRING_WRITE;
+        effect.offset = (uint32_t)below(player, 500);
+    }
+    play(player, &effect);
+}
+
+static void play_list_removal(struct player *player, const struct list *list) {
+    struct effect effect = of_key(player, EFFECT_LIST_REMOVE);
+    size_t index = below(player, list_len(list));
+    while (index < list_len(list) && effect.count < VALUES_MAX) {
+        player->indexes[effect.count++] = (uint32_t)index;
+        index += 1 + below(player, 40);
+    }
+    effect.indexes = player->indexes;
+    play(player, &effect);
+}
+
+static void play_on_list(struct player *player, const struct entry *entry) {
+    struct effect effect = of_key(player, EFFECT_LIST_PUSH);
+    effect.end = below(player, 2) == 0 ? LIST_HEAD : LIST_TAIL;
+    effect.values = player->values;
+    effect.count = draw_values(player);
+    const size_t len = entry == NULL ? 0 : list_len(entry->value.list);
+    const size_t dice = len == 0 ? 0 : below(player, 10);
+    struct blob lent;
+    if (dice == 5) { // moved by reference
+        lent = list_get(entry->value.list, below(player, len));
+        player->values[0] = (struct effect_value){.blob = &lent};
+        effect.count = 1;
+    } else if (dice == 6) {
+        effect.type = EFFECT_LIST_POP;
+        effect.count = (uint32_t)below(player, num_min(len, 60) + 1);
+        effect.values = NULL;
+    } else if (dice == 7) {
+        effect.type = below(player, 2) == 0 ? EFFECT_LIST_SET : EFFECT_LIST_INSERT;
+        effect.offset = (uint32_t)below(player, len);
+    } else if (dice == 8) {
+        play_list_removal(player, entry->value.list);
+        return;
+    } else if (dice == 9 && below(player, 20) == 0) {
+        effect.type = EFFECT_LIST_TRIM;
+        effect.offset = (uint32_t)below(player, len / 2 + 1);
+        effect.count = (uint32_t)below(player, len / 2 + 1);
+        effect.values = NULL;
+    }
+    play(player, &effect);
+}
+
+static void play_on_hash(struct player *player, const struct entry *entry) {
+    struct effect effect = of_key(player, EFFECT_HASH_SET);
+    effect.count = draw_values(player);
+    effect.fields = player->fields;
+    effect.values = player->values;
+    struct slice field;
+    struct blob value;
+    if (entry != NULL && below(player, 3) > 0) {
+        assert_true(hash_random(entry->value.hash, &player->rng, &field, &value));
+        effect.type = EFFECT_HASH_REMOVE;
+        effect.fields = &field;
+        effect.values = NULL;
+        effect.count = 1;
+    }
+    play(player, &effect);
+}
+
+static void play_on_key(struct player *player, const struct entry *entry) {
+    struct effect effect = of_key(player, EFFECT_KEY_EXPIRE);
+    effect.at_ms = (int64_t)below(player, 1000);
+    if (below(player, 20) == 0) effect.type = EFFECT_KEY_DELETE;
+    if (entry != NULL) play(player, &effect);
+}
+
+static void play_on_databases(struct player *player) {
+    struct effect effect = {.type = EFFECT_DB_SWAP,
+                            .db = player->db,
+                            .other_db = (unsigned)below(player, DATABASES_USED)};
+    if (below(player, 10) == 0) effect.type = EFFECT_DB_FLUSH;
+    play(player, &effect);
+}
+
+static void step(struct player *player) {
+    const size_t key = below(player, KEYS);
+    player->db = (unsigned)below(player, DATABASES_USED);
+    snprintf(player->key, sizeof player->key, "k%zu", key);
+    const struct entry *entry = world_find(&player->world, player->db, player->key);
+    const size_t dice = below(player, 200);
+    if (dice == 0) {
+        play_on_databases(player);
+    } else if (dice < 10) {
+        play_on_key(player, entry);
+    } else if (entry == NULL ? key % 3 == 0 : entry->type == TYPE_STRING) {
+        play_on_string(player, entry);
+    } else if (entry == NULL ? key % 3 == 1 : entry->type == TYPE_LIST) {
+        play_on_list(player, entry);
+    } else {
+        play_on_hash(player, entry);
+    }
+}
+
+static void the_same_records_give_the_same_state(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct player *player = mem_zalloc(sizeof *player);
+        player_init(player, seed);
+        for (int i = 0; i < STEPS; i++) {
+            step(player);
+            if (i % 500 != 0) continue;
+            keyspace_check(player->world.keyspace);
+            keyspace_check(player->copy);
+            assert_true(keyspace_digest(player->world.keyspace) == keyspace_digest(player->copy));
+        }
+        assert_true(keyspace_live_bytes_total(player->copy) > 0);
+        for (uint32_t slot = 0; slot <= player->world.slot; slot++) {
+            assert_int_equal(keyspace_live_bytes(player->copy, slot),
+                             keyspace_live_bytes(player->world.keyspace, slot));
+        }
+        player_deinit(player);
+        mem_free(player);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_records_give_the_same_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
