@@ -145,6 +145,14 @@ static void end_of_input(struct conn *conn) {
 }
 
 static void read_once(struct conn *conn) {
+    // Between two reads a woken client's next request may have been held back. It lies parsed in
+    // the input buffer, which must not move: no more until the engine hands the client out as
+    // resumed.
+    if (conn->client->state != CLIENT_IDLE) {
+        conn->client->is_paused_input = true;
+        conn_stop_reading(conn);
+        return;
+    }
     size_t room = 0;
     char *into = engine_input(conn->client, &room);
     must(room > 0);
