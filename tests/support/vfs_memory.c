@@ -562,6 +562,7 @@ void memory_disk_fail(struct memory_disk *disk, const struct memory_fault *fault
 
 void memory_disk_heal(struct memory_disk *disk) {
     disk->fault_count = 0;
+    disk->dies_at = UINT64_MAX;
 }
 
 void memory_disk_resize(struct memory_disk *disk, uint64_t capacity_bytes) {

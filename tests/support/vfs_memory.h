@@ -63,7 +63,7 @@ struct memory_fault {
 };
 
 void memory_disk_fail(struct memory_disk *disk, const struct memory_fault *fault);
-void memory_disk_heal(struct memory_disk *disk); // forgets all faults
+void memory_disk_heal(struct memory_disk *disk); // forgets all faults, death included
 void memory_disk_resize(struct memory_disk *disk, uint64_t capacity_bytes);
 
 // ---- damage that the disk does by itself
