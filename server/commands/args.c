@@ -32,7 +32,6 @@ bool args_negatable(struct call *call, size_t index, int64_t *out) {
 }
 
 bool args_db(struct call *call, size_t index, unsigned *out) {
-    const struct keyspace *keyspace = store_keyspace(engine_store(call->engine));
     int64_t db;
     if (!call_arg_i64(call, index, &db)) return false;
     if (db < INT_MIN || db > INT_MAX) {
@@ -40,7 +39,7 @@ bool args_db(struct call *call, size_t index, unsigned *out) {
                      INT_MIN, INT_MAX);
         return false;
     }
-    if (db < 0 || db >= (int64_t)keyspace_databases(keyspace)) {
+    if (db < 0 || db >= engine_options_of(call->engine)->databases) {
         reply_error(&call->reply, "ERR DB index is out of range");
         return false;
     }

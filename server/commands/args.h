@@ -24,7 +24,7 @@ bool args_position(int64_t index, size_t len, size_t *out);
 // An integer within [-INT64_MAX, INT64_MAX], so that it can be negated.
 bool args_negatable(struct call *call, size_t index, int64_t *out);
 
-// The number of a database that exists: "ERR DB index is out of range".
+// The number of a database that clients may select: "ERR DB index is out of range".
 bool args_db(struct call *call, size_t index, unsigned *out);
 
 // A long double: "ERR value is not a valid float".

@@ -11,26 +11,29 @@ static void set_field(struct call *call, struct slice value) {
     txn_hash_set(call->txn, call->db, call->argv[1], pair, 1);
 }
 
-// The text of the field in argv[2], for a number of fewer than `len_max` bytes; empty when it is
-// longer. *is_absent: there is none. False after an error.
-static bool read_field(struct call *call, size_t len_max, bool *is_absent, struct slice *text) {
+struct number_field {
+    bool is_absent;
+    struct blob value; // `text` may lie in it
+    struct slice text; // empty when it is too long for a number
+};
+
+// Reads the field in argv[2], for a number of fewer than `len_max` bytes. False after an error.
+static bool read_field(struct call *call, size_t len_max, struct number_field *out) {
     const struct hash_type *hash;
-    struct blob value;
-    *text = SLICE_EMPTY;
+    out->text = SLICE_EMPTY;
     if (!hashes_find(call, &hash) || !hashes_fields_fit(call, 2, 2)) return false;
-    *is_absent = !hashes_value(hash, call->argv[2], &value);
-    if (*is_absent || blob_len(&value) >= len_max) return true;
-    return call_bytes(call, &value, text);
+    out->is_absent = !hashes_value(hash, call->argv[2], &out->value);
+    if (out->is_absent || blob_len(&out->value) >= len_max) return true;
+    return call_bytes(call, &out->value, &out->text);
 }
 
 enum call_result cmd_hincrby(struct call *call) {
-    bool is_absent;
-    struct slice text;
+    struct number_field field;
     int64_t value = 0;
     int64_t increment;
     if (!call_arg_i64(call, 3, &increment)) return CALL_DONE;
-    if (!read_field(call, NUM_I64_TEXT_MAX, &is_absent, &text)) return CALL_DONE;
-    if (!is_absent && !num_parse_i64(text, &value)) {
+    if (!read_field(call, NUM_I64_TEXT_MAX, &field)) return CALL_DONE;
+    if (!field.is_absent && !num_parse_i64(field.text, &value)) {
         reply_error(&call->reply, "ERR hash value is not an integer");
         return CALL_DONE;
     }
@@ -45,8 +48,7 @@ enum call_result cmd_hincrby(struct call *call) {
 }
 
 enum call_result cmd_hincrbyfloat(struct call *call) {
-    bool is_absent;
-    struct slice text;
+    struct number_field field;
     long double value = 0;
     long double increment;
     if (!args_long_double(call, 3, &increment)) return CALL_DONE;
@@ -54,8 +56,8 @@ enum call_result cmd_hincrbyfloat(struct call *call) {
         reply_error(&call->reply, "ERR value is NaN or Infinity");
         return CALL_DONE;
     }
-    if (!read_field(call, NUM_LONG_DOUBLE_TEXT_MAX, &is_absent, &text)) return CALL_DONE;
-    if (!is_absent && !num_parse_long_double(text, &value)) {
+    if (!read_field(call, NUM_LONG_DOUBLE_TEXT_MAX, &field)) return CALL_DONE;
+    if (!field.is_absent && !num_parse_long_double(field.text, &value)) {
         reply_error(&call->reply, "ERR hash value is not a float");
         return CALL_DONE;
     }

@@ -89,8 +89,9 @@ enum call_result cmd_object_refcount(struct call *call) {
 enum call_result cmd_object_idletime(struct call *call) {
     const struct entry *entry = find_object(call);
     if (entry == NULL) return CALL_DONE;
-    const uint32_t idle_s = (uint32_t)(call->now_ms / 1000) - entry->accessed_s; // may wrap
-    reply_int(&call->reply, idle_s);
+    // Seconds wrap after 136 years; 0: not used since the start of the server.
+    const uint32_t now_s = (uint32_t)(call->now_ms / 1000);
+    reply_int(&call->reply, entry->accessed_s == 0 ? 0 : now_s - entry->accessed_s);
     return CALL_DONE;
 }
 

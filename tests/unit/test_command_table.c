@@ -127,8 +127,10 @@ static void check_arity(const struct row *row) {
     row_must(row, command->arity != 0, "arity");
     if (command->subtable_len > 0) return; // the subcommand's word may or may not be demanded
     row_must(row, command->arity < 0 || !is_open, "an option needs a negative arity");
-    row_must(row, (size_t)(command->arity < 0 ? -command->arity : command->arity) == least,
-             "arity and usage agree");
+    const size_t demanded = (size_t)(command->arity < 0 ? -command->arity : command->arity);
+    // COMMAND GETKEYS wants a whole command, and Redis' shortest with a key has two words.
+    const size_t slack = is_open ? 1 : 0;
+    row_must(row, demanded >= least && demanded <= least + slack, "arity and usage agree");
 }
 
 static void usage_texts_are_counted_as_people_read_them(void **state) {
