@@ -17,6 +17,7 @@ enum {
     DOUBLING_MAX = 1 << 20,
 };
 
+_Static_assert(sizeof(void *) == sizeof(uint64_t), "a pointer fits the word exactly");
 _Static_assert(sizeof(struct blob) == 16, "two registers");
 _Static_assert(offsetof(struct blob, tail) == INLINE_AT - 1, "inline bytes begin in tail");
 _Static_assert(offsetof(struct blob, word) == INLINE_AT + 1, "and go on in word");
@@ -28,7 +29,9 @@ struct heap_block {
 };
 
 static struct heap_block *heap_block(const struct blob *blob) {
-    return (struct heap_block *)(uintptr_t)blob->word;
+    struct heap_block *block;
+    memcpy(&block, &blob->word, sizeof blob->word);
+    return block;
 }
 
 static bool is_edited(const struct blob *blob) {

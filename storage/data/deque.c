@@ -35,7 +35,7 @@ static struct branch *branch_new(struct deque *deque, uint16_t start) {
 // Moves children (with counts) in slots [slot, slot + count) to [to, ...) and tells them.
 static void branch_move(struct branch *branch, size_t to, size_t slot, size_t count) {
     memmove(branch->counts + to, branch->counts + slot, count * sizeof *branch->counts);
-    memmove(branch->children + to, branch->children + slot, count * sizeof *branch->children);
+    memmove(branch->children + to, branch->children + slot, count * sizeof(struct tree_node *));
     for (size_t i = to; i < to + count; i++)
         branch->children[i]->slot = (uint16_t)i;
 }

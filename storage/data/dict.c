@@ -18,9 +18,9 @@ enum {
     SPARSE = 8,        // fewer than one entry per this many buckets: shrink
     MOVE_VISITS = 16,  // old buckets looked at by one change
     MOVE_FULL = 4,     // of these at most so many with entries
+    BITS_MAX = 31,     // of the number of buckets: the hash has 32
     RANDOM_DRAWS = 16, // entries of neighbouring buckets of which dict_random takes one
 };
-static const size_t BUCKETS_MAX = (size_t)1 << 31; // the hash has 32 bits
 
 static void table_insert(struct dict_table *table, struct dict_entry *entry) {
     struct dict_entry **bucket = &table->buckets[entry->hash & (table->bucket_count - 1)];
@@ -83,7 +83,7 @@ static void move_some(struct dict *dict) {
 static void begin_move(struct dict *dict, size_t bucket_count) {
     dict->tables[1] = dict->tables[0];
     dict->tables[0] = (struct dict_table){
-        .buckets = mem_alloc_array(bucket_count, sizeof *dict->tables[0].buckets),
+        .buckets = mem_alloc_array(bucket_count, sizeof(struct dict_entry *)),
         .bucket_count = bucket_count,
     };
     dict->moving = 0;
@@ -93,7 +93,7 @@ static void adapt_size(struct dict *dict) {
     if (is_moving(dict)) return;
     const size_t count = dict->tables[0].bucket_count;
     const size_t used = dict->tables[0].used;
-    if (used >= count && count < BUCKETS_MAX) {
+    if (used >= count && count < (size_t)1 << BITS_MAX) {
         begin_move(dict, num_max(2 * count, BUCKETS_MIN));
     } else if (count > BUCKETS_MIN && used < count / SPARSE) {
         size_t smaller = BUCKETS_MIN;

@@ -81,6 +81,7 @@ static uint32_t values_ahead(struct meta_reader *reader, uint8_t type) {
     }
 }
 
+// NOLINTNEXTLINE(readability-function-size): the parameters are those of log_visitor.relocate.
 void effect_relocate(void *context, uint8_t type, char *meta, size_t meta_len, uint64_t from_lsn,
                      uint64_t to_lsn, uint64_t delta) {
     (void)context;

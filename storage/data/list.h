@@ -16,8 +16,8 @@
 
 enum list_end { LIST_HEAD, LIST_TAIL };
 
-enum { LIST_INDEX_FROM = 256 }; // shorter lists are searched by a scan
-static const size_t LIST_LEN_MAX = UINT32_MAX;
+enum { LIST_INDEX_FROM = 256 };           // shorter lists are searched by a scan
+#define LIST_LEN_MAX ((size_t)UINT32_MAX) // positions in effects are u32
 
 struct list;
 

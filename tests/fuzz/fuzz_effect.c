@@ -34,26 +34,33 @@ static bool locate(void *context, uint64_t lsn, uint32_t *slot, uint32_t *offset
     return true;
 }
 
-// Takes the next record into memory of exactly its size, so that reading beyond it is seen.
-static bool take_record(struct slice *input, struct effect_record *out) {
+// A record in memory of exactly its size, so that reading beyond it is seen.
+struct input_record {
+    struct effect_record record;
+    char *meta;
+    char *payload;
+};
+
+static bool take_record(struct slice *input, struct input_record *out) {
     if (input->len < HEADER_BYTES) return false;
     const char *at = input->data;
     size_t left = input->len - HEADER_BYTES;
     const size_t meta_len = num_min(load_u16le(at + 1), left);
     const size_t payload_len = num_min((size_t)(uint8_t)at[3] * 8, left - meta_len);
-    const char *meta = at + HEADER_BYTES;
-    *out = (struct effect_record){
+    out->meta = mem_dup(at + HEADER_BYTES, meta_len);
+    out->payload = mem_dup(at + HEADER_BYTES + meta_len, payload_len);
+    out->record = (struct effect_record){
         .type = (uint8_t)at[0],
-        .meta = slice_of(mem_dup(meta, meta_len), meta_len),
-        .payload = slice_of(mem_dup(meta + meta_len, payload_len), payload_len),
+        .meta = slice_of(out->meta, meta_len),
+        .payload = slice_of(out->payload, payload_len),
     };
     *input = slice_sub(*input, HEADER_BYTES + meta_len + payload_len, input->len);
     return true;
 }
 
-static void free_record(struct effect_record *record) {
-    mem_free((char *)(uintptr_t)record->meta.data);
-    mem_free((char *)(uintptr_t)record->payload.data);
+static void free_record(struct input_record *input) {
+    mem_free(input->meta);
+    mem_free(input->payload);
 }
 
 static void apply_twice(struct keyspace *keyspaces[2], const struct effect_record *record) {
@@ -71,18 +78,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct keyspace *keyspaces[2] = {keyspace_new(DATABASES, &space, 1),
                                      keyspace_new(DATABASES, &space, 2)};
     struct slice input = slice_of(data, size);
-    struct effect_record record;
+    struct input_record taken;
     uint32_t offset = 0;
     int writes = 0;
-    for (int i = 0; i < RECORDS_MAX && take_record(&input, &record); i++) {
-        record.slot = (uint32_t)i / 16;
-        record.payload_offset = offset;
-        offset += (uint32_t)num_align_up(record.payload.len, 8);
-        char *meta = (char *)(uintptr_t)record.meta.data;
-        effect_relocate(NULL, record.type, meta, record.meta.len, 1 << 12, 1 << 13, 1 << 14);
-        const bool is_write = record.type == EFFECT_STRING_WRITE;
-        if (!is_write || ++writes <= WRITES_MAX) apply_twice(keyspaces, &record);
-        free_record(&record);
+    for (int i = 0; i < RECORDS_MAX && take_record(&input, &taken); i++) {
+        struct effect_record *record = &taken.record;
+        record->slot = (uint32_t)i / 16;
+        record->payload_offset = offset;
+        offset += (uint32_t)num_align_up(record->payload.len, 8);
+        effect_relocate(NULL, record->type, taken.meta, record->meta.len, 1 << 12, 1 << 13,
+                        1 << 14);
+        const bool is_write = record->type == EFFECT_STRING_WRITE;
+        if (!is_write || ++writes <= WRITES_MAX) apply_twice(keyspaces, record);
+        free_record(&taken);
     }
     keyspace_check(keyspaces[0]);
     keyspace_check(keyspaces[1]);

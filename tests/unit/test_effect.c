@@ -268,7 +268,8 @@ static void relocation_shifts_references_into_the_moved_range_only(void **state)
                                       .fields = types[i] == EFFECT_HASH_SET ? fields : NULL};
         world_encode(&world, &effect);
         effect_relocate(NULL, world.record.type, world.meta.data, world.meta.len,
-                        world_lsn_at(NULL, 1, 8), world_lsn_at(NULL, 2, 0), 3 * WORLD_SLOT_BYTES);
+                        world_lsn_at(NULL, 1, 8), world_lsn_at(NULL, 2, 0),
+                        UINT64_C(3) * WORLD_SLOT_BYTES);
         assert_ok(effect_apply(world.keyspace, &world.record, &world.outcome, &world.fault),
                   &world.fault);
         assert_int_equal(keyspace_live_bytes(world.keyspace, 4), 104); // the second one

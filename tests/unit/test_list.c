@@ -210,7 +210,7 @@ static void removals_in_the_middle_leave_a_dense_list(void **state) {
     while (list_len(list) > 20000)
         list_remove(list, (size_t)rng_below(&rng, list_len(list)));
     list_check(list);
-    assert_true(list_memory(list) < 20000 * 16 * 4);
+    assert_true(list_memory(list) < (size_t)20000 * 16 * 4);
     while (list_len(list) > 1)
         list_remove(list, (size_t)rng_below(&rng, list_len(list)));
     list_check(list);
