@@ -7,7 +7,7 @@
 enum {
     PORT_MAX = 65535,
     KEEPALIVE_MAX_S = INT32_MAX,
-    DATABASES_MAX = 16384,
+    DATABASES_MAX = 1024,
     UNIX_PATH_MAX = 107,    // sun_path without its NUL
     BULK_MIN = 1 << 20,     // as Redis
     BULK_MAX = 56 << 20,    // a value and its record's header fit a 64 MiB segment
