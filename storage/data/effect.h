@@ -2,7 +2,7 @@
 // one whole database) with results, not intentions: no clock, no random numbers and no payload
 // reads are needed to apply it. It is encoded into the meta and payloads of a log record and
 // applied by decoding that record: live service, recovery and fold all call effect_apply on the
-// same bytes. FORMAT.md lists every field.
+// same bytes. EFFECTS.md lists every field.
 //
 // Meta layout: u16 db, u32 key length, key, then the fields of the type. Integers little-endian. A
 // *value* in meta is one tag byte and
