@@ -12,7 +12,7 @@ enum {
     BULK_MIN = 1 << 20,     // as Redis
     BULK_MAX = 56 << 20,    // a value and its record's header fit a 64 MiB segment
     SEGMENT_MIN = 64 << 10, // tests cycle through small ones
-    SEGMENT_MAX = 1 << 30,  // references have 32 bits for the offset
+    SEGMENT_MAX = 64 << 20, // references have 23 bits for the offset, in units of 8 bytes
     SLOTS_AHEAD_MAX = 1024,
     SYNC_DELAY_MAX_US = 10 * 1000 * 1000,
 };
