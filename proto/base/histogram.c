@@ -54,3 +54,11 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percent)
     }
     return histogram->max;
 }
+
+uint64_t histogram_count_below(const struct histogram *histogram, uint64_t limit) {
+    uint64_t count = 0;
+    for (unsigned i = 0; i < bucket_of(limit); i++) {
+        count += histogram->counts[i];
+    }
+    return count;
+}

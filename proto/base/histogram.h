@@ -18,5 +18,8 @@ void histogram_reset(struct histogram *histogram);
 void histogram_add(struct histogram *histogram, uint64_t value);
 uint64_t histogram_percentile(const struct histogram *histogram,
                               double percent); // 0 to 100; 0 when empty; upper edge of the bucket
+// How many values are less than `limit`. Exact for limits up to 32 and for powers of two; for
+// others the values that share a bucket with it are left out.
+uint64_t histogram_count_below(const struct histogram *histogram, uint64_t limit);
 
 #endif

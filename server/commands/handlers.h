@@ -104,4 +104,54 @@ command_handler cmd_hsetnx;
 command_handler cmd_hstrlen;
 command_handler cmd_hvals;
 
+// ---- connections
+command_handler cmd_auth;
+command_handler cmd_client_getname;
+command_handler cmd_client_id;
+command_handler cmd_client_info;
+command_handler cmd_client_kill;
+command_handler cmd_client_list;
+command_handler cmd_client_no_evict;
+command_handler cmd_client_no_touch;
+command_handler cmd_client_pause;
+command_handler cmd_client_reply;
+command_handler cmd_client_setinfo;
+command_handler cmd_client_setname;
+command_handler cmd_client_unblock;
+command_handler cmd_client_unpause;
+command_handler cmd_echo;
+command_handler cmd_hello;
+command_handler cmd_ping;
+command_handler cmd_quit;
+command_handler cmd_reset;
+command_handler cmd_select;
+command_handler cmd_wait;
+command_handler cmd_waitaof;
+
+// ---- the server as a whole
+command_handler cmd_command;
+command_handler cmd_command_count;
+command_handler cmd_command_docs;
+command_handler cmd_command_getkeys;
+command_handler cmd_command_getkeysandflags;
+command_handler cmd_command_info;
+command_handler cmd_command_list;
+command_handler cmd_config_get;
+command_handler cmd_config_resetstat;
+command_handler cmd_config_rewrite;
+command_handler cmd_config_set;
+command_handler cmd_info;
+command_handler cmd_lastsave;
+command_handler cmd_latency_doctor;
+command_handler cmd_latency_histogram;
+command_handler cmd_latency_history;
+command_handler cmd_latency_latest;
+command_handler cmd_latency_reset;
+command_handler cmd_role;
+command_handler cmd_shutdown;
+command_handler cmd_slowlog_get;
+command_handler cmd_slowlog_len;
+command_handler cmd_slowlog_reset;
+command_handler cmd_time;
+
 #endif

@@ -158,3 +158,7 @@ bool call_prepare(struct call *call, size_t bytes, size_t records) {
     }
     return false;
 }
+
+void call_hide(struct call *call, size_t index) {
+    if (index < SLOWLOG_ARGS_MAX) call->secrets |= UINT32_C(1) << index;
+}

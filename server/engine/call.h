@@ -31,6 +31,7 @@ struct call {
     bool may_wait;         // false inside MULTI and scripts: call_wait answers as if timed out
     bool is_answered;      // call_prepare has written a refusal
     bool is_broken;        // call_prepare found the log broken
+    uint32_t secrets;      // bit i: argument i is a secret, see call_hide
 };
 
 // ---- lookups (count hits and misses, touch the key unless the client asked not to)
@@ -75,6 +76,9 @@ bool call_arg_timeout(struct call *call, size_t index, int64_t *deadline_ms);
 // value ...), before their first txn_* call. False: return CALL_RETRY at once; either the refusal
 // is written, or the command will be executed again from its beginning when there is room.
 bool call_prepare(struct call *call, size_t bytes, size_t records);
+
+// Keeps an argument (a password) out of the slow log. Those beyond the 32nd are never shown.
+void call_hide(struct call *call, size_t index);
 
 // ---- blocking
 

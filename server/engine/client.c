@@ -81,7 +81,6 @@ void client_reset(struct client *client) {
     client->name = NULL;
     client->user = "default";
     client->is_authenticated = client->engine->options->requirepass[0] == '\0';
-    client->no_evict = false;
     client->no_touch = false;
     client->reply_mode = CLIENT_REPLY_ON;
 }

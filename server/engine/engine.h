@@ -139,6 +139,7 @@ struct command_stats *engine_command_stats(struct engine *engine, const struct c
 struct link *engine_clients(struct engine *engine); // heads struct client.all, oldest first
 size_t engine_client_count(const struct engine *engine);
 size_t engine_blocked_count(const struct engine *engine);
+size_t engine_blocking_keys(const struct engine *engine); // keys that somebody waits for
 struct client *engine_find_client(struct engine *engine, uint64_t id);
 // Closes a client (CLIENT KILL). The calling client itself is closed after its reply.
 void engine_kill(struct engine *engine, struct client *client, struct client *by);

@@ -30,7 +30,7 @@ struct slowlog {
 void slowlog_init(struct slowlog *log);
 void slowlog_deinit(struct slowlog *log);
 void slowlog_add(struct slowlog *log, const struct slowlog_entry *entry, const struct slice *argv,
-                 size_t argc, size_t max_len); // copies
+                 size_t argc, size_t max_len); // copies; only the first SLOWLOG_ARGS_MAX are read
 void slowlog_reset(struct slowlog *log);
 
 enum { LATENCY_HISTORY_MAX = 160, LATENCY_EVENTS_MAX = 16 };

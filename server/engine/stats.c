@@ -33,13 +33,18 @@ int64_t stats_clock_us(const struct engine *engine) {
 }
 
 static void note_slow(struct engine *engine, const struct call *call, int64_t took_us) {
+    struct slice shown[SLOWLOG_ARGS_MAX];
+    for (size_t i = 0; i < num_min(call->argc, SLOWLOG_ARGS_MAX); i++) {
+        const bool is_secret = (call->secrets & (UINT32_C(1) << i)) != 0;
+        shown[i] = is_secret ? SLICE("(redacted)") : call->argv[i];
+    }
     const struct slowlog_entry entry = {
         .time_s = engine->wall_us / US_PER_S,
         .took_us = took_us,
         .address = call->client->origin.address,
         .client_name = call->client->name,
     };
-    slowlog_add(&engine->slowlog, &entry, call->argv, call->argc,
+    slowlog_add(&engine->slowlog, &entry, shown, call->argc,
                 (size_t)engine->options->slowlog_max_len);
 }
 

@@ -316,6 +316,14 @@ size_t engine_blocked_count(const struct engine *engine) {
     return engine->blocked_count;
 }
 
+size_t engine_blocking_keys(const struct engine *engine) {
+    size_t keys = 0;
+    for (unsigned db = 0; db < engine->database_count; db++) {
+        keys += dict_count(&engine->waits[db]);
+    }
+    return keys;
+}
+
 // ---- serving
 
 static void ready_all(struct engine *engine, unsigned db) {

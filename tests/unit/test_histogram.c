@@ -49,12 +49,29 @@ static void the_answer_never_passes_the_largest_value(void **state) {
     assert_int_equal(histogram_percentile(&histogram, 100), UINT64_MAX);
 }
 
+static void counts_below_powers_of_two_are_exact(void **state) {
+    (void)state;
+    struct histogram histogram;
+    histogram_reset(&histogram);
+    for (uint64_t value = 0; value < 5000; value++) {
+        histogram_add(&histogram, value);
+    }
+    assert_int_equal(histogram_count_below(&histogram, 0), 0);
+    assert_int_equal(histogram_count_below(&histogram, 17), 17);
+    for (uint64_t limit = 1; limit <= 4096; limit *= 2) {
+        assert_int_equal(histogram_count_below(&histogram, limit), limit);
+    }
+    assert_int_equal(histogram_count_below(&histogram, 8192), 5000);
+    assert_int_equal(histogram_count_below(&histogram, UINT64_MAX), 5000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_histogram_answers_zero),
         cmocka_unit_test(small_values_are_exact),
         cmocka_unit_test(every_value_is_found_again_within_a_sixteenth),
         cmocka_unit_test(the_answer_never_passes_the_largest_value),
+        cmocka_unit_test(counts_below_powers_of_two_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,51 @@
+#include "server/commands/handlers.h"
+#include "server/commands/help.h"
+#include "server/commands/rows.h"
+#include "server/commands/subtables.h"
+
+// clang-format off
+const struct command client_subtable[CLIENT_SUBCOMMANDS] = {
+    {.name = "getname", .handler = cmd_client_getname, .arity = 2, .traits = SESSION, .group = GROUP_CONNECTION,
+     .since = "2.6.9", .usage = "",
+     .brief = "The name of this connection.", .complexity = "O(1)"},
+    {.name = "help", .handler = help_reply, .arity = 2, .traits = HELPS, .group = GROUP_CONNECTION,
+     .since = "5.0.0", .usage = "",
+     .brief = "The subcommands of CLIENT.", .complexity = "O(1)"},
+    {.name = "id", .handler = cmd_client_id, .arity = 2, .traits = SESSION, .group = GROUP_CONNECTION,
+     .since = "5.0.0", .usage = "",
+     .brief = "The number of this connection.", .complexity = "O(1)"},
+    {.name = "info", .handler = cmd_client_info, .arity = 2, .traits = SESSION, .group = GROUP_CONNECTION,
+     .since = "6.2.0", .usage = "",
+     .brief = "What CLIENT LIST tells, of this connection only.", .complexity = "O(1)"},
+    {.name = "kill", .handler = cmd_client_kill, .arity = -3, .traits = STEERS, .group = GROUP_CONNECTION,
+     .since = "2.4.0", .usage = "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE seconds] [...]>>",
+     .brief = "Closes connections.", .complexity = "O(N), N the number of connections"},
+    {.name = "list", .handler = cmd_client_list, .arity = -2, .traits = STEERS, .group = GROUP_CONNECTION,
+     .since = "2.4.0", .usage = "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+     .brief = "One line for each connection.", .complexity = "O(N), N the number of connections"},
+    {.name = "no-evict", .handler = cmd_client_no_evict, .arity = 3, .traits = STEERS, .group = GROUP_CONNECTION,
+     .since = "7.0.0", .usage = "<ON | OFF>",
+     .brief = "Notes that this connection must not be closed to free memory; ackd never does.", .complexity = "O(1)"},
+    {.name = "no-touch", .handler = cmd_client_no_touch, .arity = 3, .traits = SESSION, .group = GROUP_CONNECTION,
+     .since = "7.2.0", .usage = "<ON | OFF>",
+     .brief = "Whether reads of this connection count as use of the keys.", .complexity = "O(1)"},
+    {.name = "pause", .handler = cmd_client_pause, .arity = -3, .traits = STEERS, .group = GROUP_CONNECTION,
+     .since = "3.0.0", .usage = "timeout [WRITE | ALL]",
+     .brief = "Holds commands back for so many milliseconds.", .complexity = "O(1)"},
+    {.name = "reply", .handler = cmd_client_reply, .arity = 3, .traits = SESSION, .group = GROUP_CONNECTION,
+     .since = "3.2.0", .usage = "<ON | OFF | SKIP>",
+     .brief = "Whether this connection gets replies.", .complexity = "O(1)"},
+    {.name = "setinfo", .handler = cmd_client_setinfo, .arity = 4, .traits = SESSION, .group = GROUP_CONNECTION,
+     .since = "7.2.0", .usage = "<LIB-NAME libname | LIB-VER libver>",
+     .brief = "Tells which client library this is.", .complexity = "O(1)"},
+    {.name = "setname", .handler = cmd_client_setname, .arity = 3, .traits = SESSION, .group = GROUP_CONNECTION,
+     .since = "2.6.9", .usage = "connection-name",
+     .brief = "Gives this connection a name.", .complexity = "O(1)"},
+    {.name = "unblock", .handler = cmd_client_unblock, .arity = -3, .traits = STEERS, .group = GROUP_CONNECTION,
+     .since = "5.0.0", .usage = "client-id [TIMEOUT | ERROR]",
+     .brief = "Ends the waiting of a blocked connection.", .complexity = "O(N), N the number of connections"},
+    {.name = "unpause", .handler = cmd_client_unpause, .arity = 2, .traits = STEERS, .group = GROUP_CONNECTION,
+     .since = "6.2.0", .usage = "",
+     .brief = "Ends CLIENT PAUSE.", .complexity = "O(N), N the number of connections"},
+};
+// clang-format on
