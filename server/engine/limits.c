@@ -114,7 +114,7 @@ static bool output_is_too_much(struct client *client, const struct output_limit 
     }
     const int64_t now_ms = engine_now_ms(client->engine);
     if (client->output_soft_since_ms == 0) client->output_soft_since_ms = now_ms;
-    return now_ms - client->output_soft_since_ms >= limit->soft_seconds * 1000;
+    return now_ms - client->output_soft_since_ms > limit->soft_seconds * 1000;
 }
 
 void limits_check_output(struct client *client) {
