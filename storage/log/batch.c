@@ -38,7 +38,7 @@ enum {
     AT_FLAGS = 68,
 };
 
-static const char MAGIC[4] = {'a', 'B', 'A', 'T'};
+static const char magic[4] = {'a', 'B', 'A', 'T'};
 
 size_t batch_padded(size_t bytes) {
     return num_align_up(bytes, LOG_ALIGN);
@@ -52,7 +52,7 @@ void batch_encode(char *at, struct batch_header *header) {
     must(header->bytes >= BATCH_HEADER_BYTES);
     must(header->lsn % LOG_ALIGN == 0 && header->durable_lsn <= header->lsn);
     memset(at, 0, BATCH_HEADER_BYTES);
-    memcpy(at + AT_MAGIC, MAGIC, sizeof MAGIC);
+    memcpy(at + AT_MAGIC, magic, sizeof magic);
     store_u32le(at + AT_BYTES, header->bytes);
     store_u64le(at + AT_LSN, header->lsn);
     store_u64le(at + AT_DURABLE, header->durable_lsn);
@@ -82,7 +82,7 @@ struct batch_header batch_get(const char *at) {
 }
 
 bool batch_decode(const char *at, size_t available, struct batch_header *out) {
-    if (available < LOG_ALIGN || memcmp(at + AT_MAGIC, MAGIC, sizeof MAGIC) != 0) return false;
+    if (available < LOG_ALIGN || memcmp(at + AT_MAGIC, magic, sizeof magic) != 0) return false;
     *out = batch_get(at);
     if (out->bytes < BATCH_HEADER_BYTES || batch_padded(out->bytes) > available) return false;
     if (out->lsn % LOG_ALIGN != 0 || out->durable_lsn > out->lsn) return false;

@@ -32,7 +32,7 @@ enum {
     AT_CREATED = 72,
 };
 
-static const char MAGIC[8] = "ackdfmt";
+static const char magic[8] = "ackdfmt";
 
 static uint64_t checksum_of(const char *bytes) {
     return hash_bytes(slice_of(bytes + AT_MAGIC, FORMAT_BYTES - AT_MAGIC), 0);
@@ -40,7 +40,7 @@ static uint64_t checksum_of(const char *bytes) {
 
 void format_encode(char *into, const struct format *format) {
     memset(into, 0, FORMAT_BYTES);
-    memcpy(into + AT_MAGIC, MAGIC, sizeof MAGIC);
+    memcpy(into + AT_MAGIC, magic, sizeof magic);
     store_u32le(into + AT_VERSION, format->version);
     memcpy(into + AT_UUID, format->uuid, FORMAT_UUID_BYTES);
     store_u64le(into + AT_SEGMENT, format->segment_bytes);
@@ -74,7 +74,7 @@ static bool is_segment_size(uint64_t bytes) {
 
 enum err format_decode(const char *from, struct format *out, const char *name,
                        struct fault *fault) {
-    if (memcmp(from + AT_MAGIC, MAGIC, sizeof MAGIC) != 0 ||
+    if (memcmp(from + AT_MAGIC, magic, sizeof magic) != 0 ||
         load_u64le(from + AT_CHECKSUM) != checksum_of(from))
         return fault_set(fault, ERR_CORRUPT,
                          "%s is damaged: its checksum is wrong; restore the file from a backup",

@@ -52,7 +52,7 @@ enum {
     ZERO_SYNC_BYTES = 4 << 20,
 };
 
-static const char MAGIC[8] = "ackdseg";
+static const char magic[8] = "ackdseg";
 
 static uint64_t checksum_of(const char *copy) {
     return hash_bytes(slice_of(copy + AT_MAGIC, COPY_BYTES - AT_MAGIC), 0);
@@ -60,7 +60,7 @@ static uint64_t checksum_of(const char *copy) {
 
 void segment_encode(char *block, const struct segment_header *header) {
     memset(block, 0, LOG_ALIGN);
-    memcpy(block + AT_MAGIC, MAGIC, sizeof MAGIC);
+    memcpy(block + AT_MAGIC, magic, sizeof magic);
     store_u32le(block + AT_VERSION, header->version);
     store_u64le(block + AT_INCOMPATIBLE, header->features.incompatible);
     store_u64le(block + AT_READ_ONLY, header->features.read_only_compatible);
@@ -80,7 +80,7 @@ void segment_encode(char *block, const struct segment_header *header) {
 }
 
 static bool copy_is_valid(const char *copy) {
-    return memcmp(copy + AT_MAGIC, MAGIC, sizeof MAGIC) == 0 &&
+    return memcmp(copy + AT_MAGIC, magic, sizeof magic) == 0 &&
            load_u64le(copy + AT_CHECKSUM) == checksum_of(copy);
 }
 

@@ -159,11 +159,12 @@ static enum err posix_list(struct vfs *vfs, void (*visit)(void *context, const c
         close(fd);
         return err;
     }
-    errno = 0;
-    for (struct dirent *each = readdir(directory); each != NULL; each = readdir(directory)) {
+    for (;;) {
+        errno = 0; // readdir tells an error from the end by errno alone
+        const struct dirent *each = readdir(directory); // NOLINT(concurrency-mt-unsafe): own stream
+        if (each == NULL) break;
         bool is_dots = strcmp(each->d_name, ".") == 0 || strcmp(each->d_name, "..") == 0;
         if (!is_dots && strlen(each->d_name) <= VFS_NAME_MAX) visit(context, each->d_name);
-        errno = 0; // readdir tells an error from the end by errno alone
     }
     enum err err = errno == 0 ? ERR_NONE : err_of_errno(errno);
     closedir(directory);
@@ -216,7 +217,7 @@ static void posix_free(struct vfs *vfs) {
     mem_free(posix);
 }
 
-static const struct vfs_ops POSIX_OPS = {
+static const struct vfs_ops posix_ops = {
     .open = posix_open,
     .close = posix_close,
     .read_at = posix_read_at,
@@ -237,12 +238,8 @@ static const struct vfs_ops POSIX_OPS = {
 // all that was synced inside.
 static enum err sync_parent(const char *directory) {
     char parent[PATH_BYTES_MAX];
-    size_t len = strlen(directory);
-    if (len + 4 > sizeof parent) return ERR_INVALID;
-    memcpy(parent, directory, len);
-    while (len > 1 && parent[len - 1] == '/')
-        len--;
-    memcpy(parent + len, "/..", sizeof "/..");
+    int len = snprintf(parent, sizeof parent, "%s/..", directory);
+    if (len < 0 || (size_t)len >= sizeof parent) return ERR_INVALID;
     int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return err_of_errno(errno);
     enum err err = fsync(fd) == 0 ? ERR_NONE : err_of_errno(errno);
@@ -272,7 +269,7 @@ enum err vfs_posix_open(struct vfs **out, const char *directory, bool create, st
         }
     }
     struct posix_vfs *posix = mem_zalloc(sizeof *posix);
-    posix->base.ops = &POSIX_OPS;
+    posix->base.ops = &posix_ops;
     posix->directory_fd = fd;
     posix->lock_fd = -1;
     snprintf(posix->base.where, sizeof posix->base.where, "%s", directory);

@@ -132,6 +132,7 @@ static enum err visit(void *context, const struct log_record *record) {
     return ERR_NONE;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the signature is log_visitor's
 static void relocate(void *context, uint8_t type, char *meta, size_t meta_len, uint64_t from_lsn,
                      uint64_t to_lsn, uint64_t delta) {
     (void)context;

@@ -408,7 +408,7 @@ static void memory_free(struct vfs *vfs) {
     mem_free(vfs);
 }
 
-static const struct vfs_ops MEMORY_OPS = {
+static const struct vfs_ops memory_ops = {
     .open = memory_open,
     .close = memory_close,
     .read_at = memory_read_at,
@@ -477,7 +477,7 @@ struct memory_disk *memory_disk_dup(const struct memory_disk *disk) {
 
 struct vfs *memory_disk_open(struct memory_disk *disk) {
     struct memory_vfs *vfs = mem_zalloc(sizeof *vfs);
-    vfs->base.ops = &MEMORY_OPS;
+    vfs->base.ops = &memory_ops;
     snprintf(vfs->base.where, sizeof vfs->base.where, "memory");
     vfs->disk = disk;
     disk->open_count++;

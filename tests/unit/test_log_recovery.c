@@ -94,10 +94,10 @@ static void end_somehow(struct log_model *model) {
 }
 
 // What has to have happened at least once in all the runs, or they prove little.
-static const char *const EVENTS[] = {"log.torn",           "log.repersisted", "log.cache_only",
+static const char *const events[] = {"log.torn",           "log.repersisted", "log.cache_only",
                                      "log.segment_begun",  "log.broken",      "log.slot_made",
                                      "log.frame_discarded"};
-enum { EVENT_COUNT = sizeof EVENTS / sizeof EVENTS[0] };
+enum { EVENT_COUNT = sizeof events / sizeof events[0] };
 
 struct tally {
     uint64_t events[EVENT_COUNT];
@@ -107,7 +107,7 @@ struct tally {
 
 static void tally_model(struct tally *tally, const struct log_model *model) {
     for (size_t i = 0; i < EVENT_COUNT; i++)
-        if (log_model_saw(model, EVENTS[i])) tally->events[i]++;
+        if (log_model_saw(model, events[i])) tally->events[i]++;
     if (model->recovery.was_sealed) tally->sealed_starts++;
 }
 
@@ -158,7 +158,7 @@ static void acknowledged_frames_survive_any_crash(void **state) {
     }
     if (first != NULL) return;
     for (size_t i = 0; i < EVENT_COUNT; i++) {
-        print_message("%s: in %lu runs\n", EVENTS[i], (unsigned long)tally.events[i]);
+        print_message("%s: in %lu runs\n", events[i], (unsigned long)tally.events[i]);
         assert_true(tally.events[i] > 0);
     }
     print_message("sealed starts: %lu, frames acknowledged at the end: %lu\n",

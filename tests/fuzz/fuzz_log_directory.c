@@ -1,0 +1,186 @@
+// Recovery over a directory made from the input: a good log is laid out, then the input says what
+// is done to its files, and which checksums are made right again afterwards, so that nonsense
+// behind a valid checksum is met too. Recovery may refuse; it may not crash, hang, hand over a
+// record that is not all there, or be unable to start again where it started once.
+//
+// The input is a list of orders of 8 bytes: what, slot, u16 block or offset, u32 value.
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "proto/base/num.h"
+#include "storage/log/batch.h"
+#include "storage/log/log.h"
+#include "storage/log/record.h"
+#include "storage/log/segment.h"
+#include "tests/fuzz/target.h"
+#include "tests/support/vfs_memory.h"
+
+enum {
+    SEGMENT = LOG_SEGMENT_BYTES_MIN,
+    BLOCKS = SEGMENT / LOG_ALIGN,
+    SLOTS = 3,
+    ORDER_BYTES = 8,
+    ORDERS_MAX = 32,
+};
+
+static enum err visit(void *context, const struct log_record *record) {
+    // Reads every byte, for the sanitizer.
+    uint64_t *sum = context;
+    for (size_t i = 0; i < record->meta.len; i++)
+        *sum += (uint8_t)record->meta.data[i];
+    for (size_t i = 0; i < record->payload.len; i++)
+        *sum += (uint8_t)record->payload.data[i];
+    must(record->payload_offset + record->payload.len <= SEGMENT);
+    return ERR_NONE;
+}
+
+// NOLINTNEXTLINE(readability-function-size): the signature is log_visitor's
+static void relocate(void *context, uint8_t type, char *meta, size_t meta_len, uint64_t from_lsn,
+                     uint64_t to_lsn, uint64_t delta) {
+    (void)context;
+    (void)type;
+    must(from_lsn < to_lsn && delta > 0);
+    if (meta_len >= 8) store_u64le(meta, load_u64le(meta) + delta);
+}
+
+static enum err start(struct memory_disk *disk, struct vfs **vfs, struct log **log) {
+    struct log_options options = {
+        .segment_bytes = SEGMENT, .slots_ahead = 1, .seed = memory_disk_calls(disk)};
+    uint64_t sum = 0;
+    struct log_visitor visitor = {&sum, visit, relocate};
+    struct log_recovery recovery;
+    struct fault fault = {0};
+    *log = NULL;
+    *vfs = memory_disk_open(disk);
+    enum err err = log_open(log, *vfs, &options, &fault);
+    if (err == ERR_NONE) err = log_recover(*log, 0, &visitor, &recovery, &fault);
+    must(err == ERR_NONE || fault.text[0] != '\0');
+    return err;
+}
+
+static void stop(struct vfs *vfs, struct log *log) {
+    log_close(log);
+    vfs_free(vfs);
+}
+
+static void flush(struct log *log) {
+    for (struct log_flush *job; (job = log_flush_begin(log)) != NULL;)
+        log_flush_end(log, job, log_flush_run(job));
+}
+
+static void append(struct log *log, size_t len) {
+    static const char bytes[SEGMENT];
+    struct slice piece = slice_of(bytes, len);
+    struct log_slots *job = log_slots_begin(log, INT64_MAX / 2);
+    if (job != NULL) log_slots_end(log, job, log_slots_run(job));
+    if (log_prepare(log, len + 16, 1, false) != LOG_READY) return;
+    log_append(log, 1, SLICE("meta meta"), &piece, 1);
+    log_commit(log);
+}
+
+static void build(struct memory_disk *disk) {
+    struct vfs *vfs = NULL;
+    struct log *log = NULL;
+    must(start(disk, &vfs, &log) == ERR_NONE);
+    for (size_t i = 0; i < 7; i++) {
+        append(log, 100 + i * 3000);
+        append(log, 10);
+        if (i % 2 == 0) flush(log);
+    }
+    flush(log);
+    stop(vfs, log);
+}
+
+// Makes the batch at `at` valid again, whatever its header says now, if it can be.
+static void repair_batch(char *segment, size_t at) {
+    struct batch_header header = batch_get(segment + at);
+    if (header.bytes < BATCH_HEADER_BYTES || batch_padded(header.bytes) > SEGMENT - at) return;
+    header.lsn -= header.lsn % LOG_ALIGN;
+    header.durable_lsn = header.durable_lsn > header.lsn ? header.lsn : header.durable_lsn;
+    header.flags &= BATCH_FLAGS_KNOWN;
+    batch_encode(segment + at, &header);
+}
+
+static void repair_header(char *segment) {
+    struct segment_header header;
+    bool has_damaged_copy = false;
+    if (segment_decode(segment, &header, &has_damaged_copy)) segment_encode(segment, &header);
+}
+
+// Changes one 8-byte field of a header and makes the checksum right again.
+static void change_header(char *segment, uint32_t field, uint32_t value) {
+    struct segment_header header;
+    bool has_damaged_copy = false;
+    if (!segment_decode(segment, &header, &has_damaged_copy)) return;
+    uint64_t *fields[] = {&header.sequence,      &header.base_lsn,     &header.salt,
+                          &header.prev_sequence, &header.prev_end_lsn, &header.prev_checksum,
+                          &header.epoch,         &header.segment_bytes};
+    *fields[field % 8] = field & 8 ? value : *fields[field % 8] + value;
+    segment_encode(segment, &header);
+}
+
+static void obey(struct memory_disk *disk, const uint8_t *order) {
+    char name[SEGMENT_NAME_BYTES];
+    uint32_t slot = order[1] % SLOTS;
+    segment_name(name, slot);
+    size_t offset = load_u16le(order + 2);
+    uint32_t value = load_u32le(order + 4);
+    if (memory_disk_size(disk, name) < SEGMENT) return;
+    char *segment = mem_dup(memory_disk_bytes(disk, name), SEGMENT);
+    size_t block = offset % BLOCKS * LOG_ALIGN;
+    switch (order[0] % 8) {
+    case 0: // write
+        store_u32le(segment + num_min(offset, SEGMENT - 4), value);
+        break;
+    case 1: // write into a batch's header and repair it
+        store_u32le(segment + block + offset / BLOCKS % BATCH_HEADER_BYTES / 4 * 4, value);
+        repair_batch(segment, block);
+        break;
+    case 2: // write into a record and repair it and its batch
+        block = num_max(block, LOG_ALIGN);
+        store_u32le(segment + block + BATCH_HEADER_BYTES + offset / BLOCKS % 32 / 4 * 4, value);
+        if (load_u32le(segment + block + BATCH_HEADER_BYTES + 8) < LOG_ALIGN / 2)
+            record_finish(segment + block + BATCH_HEADER_BYTES, (uint8_t)(value % 4));
+        repair_batch(segment, block);
+        break;
+    case 3:
+        change_header(segment, (uint32_t)offset, value);
+        break;
+    case 4: // zeros
+        memset(segment + block, 0, num_min(value % SEGMENT, SEGMENT - block));
+        break;
+    case 5: // another block
+        memmove(segment + block, segment + (size_t)LOG_ALIGN * (value % BLOCKS), LOG_ALIGN);
+        repair_header(segment);
+        break;
+    case 6:
+        memory_disk_shorten(disk, name, num_min(value, SEGMENT));
+        break;
+    default:
+        memory_disk_lose(disk, name);
+        break;
+    }
+    if (order[0] % 8 < 6) memory_disk_put(disk, name, segment, SEGMENT, 0);
+    mem_free(segment);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct memory_disk *disk = memory_disk_new(1, (uint64_t)16 * SEGMENT);
+    build(disk);
+    for (size_t i = 0; i + ORDER_BYTES <= size && i < (size_t)ORDERS_MAX * ORDER_BYTES;
+         i += ORDER_BYTES)
+        obey(disk, data + i);
+    struct vfs *vfs = NULL;
+    struct log *log = NULL;
+    bool has_started = start(disk, &vfs, &log) == ERR_NONE;
+    if (has_started) {
+        append(log, 5000);
+        flush(log);
+    }
+    stop(vfs, log);
+    if (has_started) {
+        must(start(disk, &vfs, &log) == ERR_NONE);
+        stop(vfs, log);
+    }
+    memory_disk_free(disk);
+    return 0;
+}
