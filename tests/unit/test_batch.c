@@ -14,8 +14,8 @@ static struct batch_header encode_batch(char *at) {
     memset(at, 0, PADDED);
     memset(at + BATCH_HEADER_BYTES, 'r', BATCH_BYTES - BATCH_HEADER_BYTES);
     struct batch_header header = {
-        .lsn = 7 * LOG_ALIGN,
-        .durable_lsn = 6 * LOG_ALIGN,
+        .lsn = 28672,
+        .durable_lsn = 24576,
         .salt = 0x1122334455667788,
         .prev_checksum = 0x99,
         .epoch = 3,
@@ -104,7 +104,7 @@ static void a_record_with_a_bit_flipped_in_header_or_meta_is_none(void **state) 
     record_write(bytes, 200, SLICE("metadata"), &payload, 1);
     record_finish(bytes, RECORD_BEGIN);
     struct record record;
-    for (size_t i = 0; i < 24 * 8; i++) {
+    for (size_t i = 0; i < (size_t)24 * 8; i++) {
         char mask = (char)(1U << (i % 8));
         bytes[i / 8] = (char)(bytes[i / 8] ^ mask);
         assert_false(record_read(bytes, 32, &record));
@@ -123,7 +123,7 @@ static void either_copy_of_a_segment_header_suffices(void **state) {
         .uuid = {1, 2, 3},
         .segment_bytes = 65536,
         .sequence = 3,
-        .base_lsn = 3 * 65536,
+        .base_lsn = 196608,
         .salt = 77,
         .prev_sequence = 1,
         .prev_end_lsn = 70000,

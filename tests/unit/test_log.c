@@ -121,7 +121,7 @@ static void the_tail_keeps_at_least_its_bytes_and_no_more_images_than_it_needs(v
     (void)state;
     struct log_model model;
     log_model_init(&model, 3, PLENTY);
-    model.options.tail_bytes = 2 * SEGMENT;
+    model.options.tail_bytes = (size_t)2 * SEGMENT;
     assert_ok(log_model_start(&model), &model.fault);
     struct log_record records[8];
     for (size_t i = 0; i < 8; i++) {

@@ -15,7 +15,7 @@ enum { PLENTY = 64 << 20, SEGMENT = LOG_SEGMENT_BYTES_MIN };
 static size_t frame_size(struct rng *rng) {
     switch (rng_below(rng, 8)) {
     case 0:
-        return (size_t)rng_below(rng, 3 * SEGMENT);
+        return (size_t)rng_below(rng, (uint64_t)3 * SEGMENT);
     case 1:
         return (size_t)rng_below(rng, SEGMENT / 2);
     default:
@@ -147,8 +147,8 @@ static void run_crashes(uint64_t seed, struct tally *tally) {
 
 static void acknowledged_frames_survive_any_crash(void **state) {
     (void)state;
-    const char *seeds = getenv("ACKD_SEEDS");
-    const char *first = getenv("ACKD_SEED");
+    const char *seeds = getenv("ACKD_SEEDS"); // NOLINT(concurrency-mt-unsafe): one thread
+    const char *first = getenv("ACKD_SEED");  // NOLINT(concurrency-mt-unsafe): one thread
     uint64_t from = first == NULL ? 1 : strtoull(first, NULL, 10);
     uint64_t count = seeds == NULL ? 1000 : strtoull(seeds, NULL, 10);
     struct tally tally = {0};
@@ -387,7 +387,7 @@ static void flip_everywhere(bool is_sealed) {
     struct log_model model;
     build_log(&model, is_sealed);
     for (uint32_t slot = 0; slot < 4; slot++)
-        for (size_t offset = slot * 13; offset < SEGMENT; offset += 509)
+        for (size_t offset = (size_t)slot * 13; offset < SEGMENT; offset += 509)
             flip_and_start(&model, slot, offset, is_sealed);
     log_model_deinit(&model);
 }
