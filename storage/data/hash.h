@@ -12,7 +12,7 @@
 #include "storage/data/blob.h"
 
 enum {
-    HASH_SMALL_FIELDS_MAX = 128, // Redis 7.2's hash-max-listpack-entries
+    HASH_SMALL_FIELDS_MAX = 512, // Redis' hash-max-listpack-entries
     HASH_SMALL_BYTES_MAX = 64,   // hash-max-listpack-value: longest field or value of a small one
     HASH_FIELD_MAX = 1 << 20,    // longest field name ackd takes
 };

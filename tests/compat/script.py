@@ -135,7 +135,8 @@ def parse_body(line, text, mods):
 def parse(name, text):
     steps, server_args, newer, protocols = [], None, False, (2, 3)
     for line, source in enumerate(text.split("\n"), 1):
-        source = source.strip()
+        # A trailing blank is part of an expectation: some of Redis' error texts end with one.
+        source = source.strip() if not source.startswith("=>") else source.rstrip("\n")
         if not source or source.startswith("#"):
             continue
         if source.startswith("@"):
@@ -151,7 +152,7 @@ def parse(name, text):
         elif source.startswith("=>"):
             if not steps:
                 raise ScriptError("%s:%d: an expectation needs a command above it" % (name, line))
-            steps[-1].expected = source[2:].strip()
+            steps[-1].expected = source[2:].lstrip()
         else:
             steps.append(parse_step(name, line, source))
     return Script(name, steps, server_args, newer, protocols)
