@@ -55,7 +55,7 @@ void commands_init(struct command_index *index, const struct command_table *tabl
         buckets *= 2;
     }
     index->bucket_mask = buckets - 1;
-    index->buckets = mem_alloc_array(buckets, sizeof *index->buckets);
+    index->buckets = mem_alloc_array(buckets, sizeof(struct command_slot *));
     index->slot_count = table->len;
     index->slots = mem_alloc_array(table->len, sizeof *index->slots);
     for (size_t i = 0; i < table->len; i++) {

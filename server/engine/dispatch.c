@@ -5,7 +5,6 @@
 // Failure modes: refused: an error reply, nothing has changed. Held: the request stays parsed and
 // the client enters another state, to come here again from the beginning. The log is broken: the
 // client is closed without a word, since nothing that could be said would be true after a restart.
-#include <ctype.h>
 #include <string.h>
 
 #include "proto/base/must.h"
@@ -57,7 +56,7 @@ static void answer_unknown_sub(struct call *call, const struct command *containe
     char name[COMMAND_NAME_MAX + 1];
     slice_to_cstr(slice_str(container->name), name, sizeof name);
     for (char *p = name; *p != '\0'; p++) {
-        *p = (char)toupper((unsigned char)*p);
+        if (*p >= 'a' && *p <= 'z') *p = (char)(*p - 'a' + 'A');
     }
     const struct slice word = quotable(call->argv[1], QUOTE_MAX);
     reply_errorf(&call->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.", (int)word.len,

@@ -215,7 +215,9 @@ struct piece {
 struct model {
     struct piece pieces[MODEL_MAX];
     size_t count;
+    uint64_t lsn; // of the last fence
     uint64_t durable;
+    size_t sent;
 };
 
 static size_t model_sendable(const struct model *model) {
@@ -257,8 +259,7 @@ static void fill_some_hole(struct outbox *outbox, struct model *model, struct rn
     }
 }
 
-static void write_reply(struct outbox *outbox, struct model *model, struct rng *rng,
-                        uint64_t *lsn) {
+static void write_reply(struct outbox *outbox, struct model *model, struct rng *rng) {
     const size_t first = model->count;
     const size_t pieces = 1 + rng_below(rng, 3);
     for (size_t i = 0; i < pieces; i++) {
@@ -278,12 +279,38 @@ static void write_reply(struct outbox *outbox, struct model *model, struct rng *
         model->count = first;
         return;
     }
-    *lsn += rng_below(rng, 3) * 10;
-    const uint64_t fence = rng_below(rng, 4) == 0 ? 0 : *lsn;
+    model->lsn += rng_below(rng, 3) * 10;
+    const uint64_t fence = rng_below(rng, 4) == 0 ? 0 : model->lsn;
     for (size_t i = first; i < model->count; i++) {
         model->pieces[i].lsn = fence;
     }
     outbox_fence(outbox, fence, model->durable);
+}
+
+static void send_some(struct outbox *outbox, struct model *model, struct rng *rng) {
+    const struct slice out = outbox_sendable(outbox);
+    const size_t len = rng_below(rng, out.len + 1);
+    model_read(model, model->sent, slice_sub(out, 0, len));
+    outbox_sent(outbox, len);
+    model->sent += len;
+}
+
+static void do_something(struct outbox *outbox, struct model *model, struct rng *rng) {
+    switch (rng_below(rng, 4)) {
+    case 0:
+        fill_some_hole(outbox, model, rng);
+        break;
+    case 1:
+        model->durable += rng_below(rng, (model->lsn - model->durable) / 2 + 1);
+        outbox_durable(outbox, model->durable);
+        break;
+    case 2:
+        send_some(outbox, model, rng);
+        break;
+    default:
+        write_reply(outbox, model, rng);
+        break;
+    }
 }
 
 static void agrees_with_a_naive_model(void **state) {
@@ -292,34 +319,11 @@ static void agrees_with_a_naive_model(void **state) {
     rng_init(&rng, 42);
     for (int round = 0; round < 60; round++) {
         struct outbox outbox = {0};
-        static struct model model;
-        model.count = 0;
-        model.durable = 0;
-        uint64_t lsn = 0;
-        size_t sent = 0;
+        struct model model = {0};
         while (model.count + 4 < MODEL_MAX) {
-            switch (rng_below(&rng, 4)) {
-            case 0:
-                fill_some_hole(&outbox, &model, &rng);
-                break;
-            case 1:
-                model.durable += rng_below(&rng, (lsn - model.durable) / 2 + 1);
-                outbox_durable(&outbox, model.durable);
-                break;
-            case 2: {
-                const struct slice out = outbox_sendable(&outbox);
-                const size_t len = rng_below(&rng, out.len + 1);
-                model_read(&model, sent, slice_sub(out, 0, len));
-                outbox_sent(&outbox, len);
-                sent += len;
-                break;
-            }
-            default:
-                write_reply(&outbox, &model, &rng, &lsn);
-                break;
-            }
+            do_something(&outbox, &model, &rng);
             outbox_check(&outbox);
-            assert_int_equal(sent + outbox_sendable(&outbox).len, model_sendable(&model));
+            assert_int_equal(model.sent + outbox_sendable(&outbox).len, model_sendable(&model));
         }
         outbox_deinit(&outbox);
     }
