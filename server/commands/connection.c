@@ -73,8 +73,8 @@ enum call_result cmd_select(struct call *call) {
 static bool equal_in_constant_time(struct slice given, struct slice secret) {
     unsigned difference = given.len != secret.len;
     for (size_t i = 0; i < given.len; i++) {
-        const char expected = secret.len == 0 ? '\0' : secret.data[i % secret.len];
-        difference |= (unsigned)(unsigned char)(given.data[i] ^ expected);
+        const char *expected = secret.len == 0 ? "" : &secret.data[i % secret.len];
+        difference |= (unsigned char)given.data[i] ^ (unsigned)(unsigned char)*expected;
     }
     return difference == 0;
 }

@@ -4,7 +4,9 @@
 
 static void append_upper(struct buf *line, const char *name) {
     for (const char *p = name; *p != '\0'; p++) {
-        buf_append_byte(line, *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p);
+        char c = *p;
+        if (c >= 'a' && c <= 'z') c = (char)(c - 'a' + 'A');
+        buf_append_byte(line, c);
     }
 }
 

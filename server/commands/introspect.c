@@ -69,19 +69,17 @@ static void reply_categories(struct reply *reply, const struct command *command)
 // The keys as clients before 7.0 were told of them: one range over all specs, zeros where the
 // position depends on other arguments.
 static void reply_legacy_range(struct reply *reply, const struct command *command) {
-    int64_t first = 0;
-    int64_t last = 0;
-    int64_t step = 0;
+    const struct key_spec *first = NULL;
+    const struct key_spec *last = NULL;
     for (size_t i = 0; i < COMMAND_KEY_SPECS; i++) {
         const struct key_spec *spec = &command->keys[i];
         if (spec->use == KEY_NONE || spec->find != KEY_FIND_RANGE) continue;
-        if (first == 0) first = spec->begin;
-        if (step == 0) step = spec->step;
-        last = spec->last < 0 ? spec->last : spec->begin + spec->last;
+        if (first == NULL) first = spec;
+        last = spec;
     }
-    reply_int(reply, first);
-    reply_int(reply, last);
-    reply_int(reply, step);
+    reply_int(reply, first == NULL ? 0 : first->begin);
+    reply_int(reply, last == NULL ? 0 : last->last + (last->last < 0 ? 0 : last->begin));
+    reply_int(reply, first == NULL ? 0 : first->step);
 }
 
 static void reply_number(struct reply *reply, const char *name, int64_t value) {

@@ -149,25 +149,32 @@ static bool histogram_wanted(const struct call *call, const struct command *comm
     return false;
 }
 
-enum call_result cmd_latency_histogram(struct call *call) {
+// Answers the command's histogram if it is wanted and `writes` is set; returns how many are wanted.
+static size_t histogram_one(struct call *call, const struct command *command,
+                            const struct command *container, bool writes) {
+    if (!histogram_wanted(call, command, container)) return 0;
+    if (writes) {
+        reply_command_histogram(call, command, engine_command_stats(call->engine, command));
+    }
+    return 1;
+}
+
+static size_t histograms(struct call *call, bool writes) {
     const struct command_table table = engine_commands(call->engine);
     size_t wanted = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        if (pass == 1) reply_map(&call->reply, wanted);
-        for (size_t i = 0; i < table.len; i++) {
-            const struct command *row = &table.rows[i];
-            for (size_t sub = 0; sub <= row->subtable_len; sub++) {
-                const struct command *command = sub == 0 ? row : &row->subtable[sub - 1];
-                if (!histogram_wanted(call, command, sub == 0 ? NULL : row)) continue;
-                if (pass == 0) {
-                    wanted++;
-                } else {
-                    reply_command_histogram(call, command,
-                                            engine_command_stats(call->engine, command));
-                }
-            }
+    for (size_t i = 0; i < table.len; i++) {
+        const struct command *row = &table.rows[i];
+        wanted += histogram_one(call, row, NULL, writes);
+        for (size_t sub = 0; sub < row->subtable_len; sub++) {
+            wanted += histogram_one(call, &row->subtable[sub], row, writes);
         }
     }
+    return wanted;
+}
+
+enum call_result cmd_latency_histogram(struct call *call) {
+    reply_map(&call->reply, histograms(call, false));
+    histograms(call, true);
     return CALL_DONE;
 }
 
