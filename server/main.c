@@ -56,6 +56,7 @@ static enum err open_server(struct process *process, struct fault *fault) {
         .seed = rng_system_seed(),
         .wall_us = clock_wall_us(&process->clock),
         .monotonic_us = clock_monotonic_us(&process->clock),
+        .clock = &process->clock,
     };
     process->engine = engine_new(&options);
     return server_listen(process->server, process->engine, process->store, fault);

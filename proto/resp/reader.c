@@ -64,7 +64,7 @@ static enum reader_status find_line(const struct reader *reader, struct slice *o
     return READER_READY;
 }
 
-static bool container_type(char type, enum value_type *out) {
+static bool container_type(char type, enum value_kind *out) {
     switch (type) {
     case '*':
         *out = VALUE_ARRAY;
@@ -83,7 +83,7 @@ static bool container_type(char type, enum value_type *out) {
     }
 }
 
-static bool bulk_type(char type, enum value_type *out) {
+static bool bulk_type(char type, enum value_kind *out) {
     switch (type) {
     case '$':
         *out = VALUE_BULK;

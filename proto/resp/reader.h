@@ -18,7 +18,7 @@ enum {
     READER_ITEMS_MAX = 64 * 1024 * 1024, // children of one value; memory follows those that came
 };
 
-enum value_type {
+enum value_kind {
     VALUE_STATUS,
     VALUE_ERROR,
     VALUE_INT,
@@ -36,7 +36,7 @@ enum value_type {
 };
 
 struct value {
-    enum value_type type;
+    enum value_kind type;
     struct slice text; // STATUS, ERROR, BULK, BIG_NUMBER, VERBATIM, BLOB_ERROR, DOUBLE (as sent)
     int64_t integer;   // INT, BOOL
     double number;     // DOUBLE

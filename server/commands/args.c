@@ -134,8 +134,10 @@ bool args_scan_wants(const struct args_scan *scan, struct slice name) {
 // ---- limits
 
 bool args_string_fits(struct call *call, uint64_t len) {
-    if (len <= engine_options_of(call->engine)->proto_max_bulk_len && len <= BLOB_LEN_MAX)
+    if (len <= engine_options_of(call->engine)->proto_max_bulk_len && len <= BLOB_LEN_MAX &&
+        !limits_value_too_long(call->engine, call->argv[1].len, len)) {
         return true;
+    }
     reply_error(&call->reply, "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     return false;
 }

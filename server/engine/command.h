@@ -35,7 +35,6 @@ enum {
     COMMAND_STALE = 1 << 11,          // stale
     COMMAND_MOVABLE_KEYS = 1 << 12,   // movablekeys
     COMMAND_SKIP_SLOWLOG = 1 << 13,   // skip_slowlog, skip_monitor
-    COMMAND_WHEN_PAUSED = 1 << 14,    // CLIENT PAUSE does not hold it back
     COMMAND_DANGEROUS = 1 << 15,      // only an ACL category
     COMMAND_UNFENCED =
         1 << 16, // a container or admin command whose reply reveals no data: not fenced

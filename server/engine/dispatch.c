@@ -101,6 +101,13 @@ static bool is_permitted(struct call *call, size_t argument_bytes) {
         return false;
     }
     if ((traits & COMMAND_GROWS) == 0) return true;
+    if (limits_arguments_too_long(call, argument_bytes)) {
+        reply_errorf(&call->reply,
+                     "ERR key and value do not fit a segment of the log, which has %zu bytes "
+                     "(log-segment-size)",
+                     log_segment_bytes(call->engine->log));
+        return false;
+    }
     if (limits_memory_is_full(call->engine)) {
         call->engine->stats.refused_memory++;
         reply_error(&call->reply, "OOM command not allowed when used memory > 'maxmemory'.");
@@ -113,7 +120,7 @@ static bool is_permitted(struct call *call, size_t argument_bytes) {
 static bool is_paused(const struct call *call) {
     const struct engine *engine = call->engine;
     const unsigned traits = call->command->traits;
-    if (engine->pause_until_ms <= call->now_ms || (traits & COMMAND_WHEN_PAUSED) != 0) return false;
+    if (engine->pause_until_ms <= call->now_ms) return false;
     return !engine->pause_writes_only || (traits & COMMAND_WRITES) != 0;
 }
 

@@ -120,6 +120,10 @@ bool client_is_finished(const struct client *client); // nothing more will come:
                                                       // and call engine_disconnect
 
 // ---- for handlers of connection and server commands
+
+// Whether a value that grows in place would no longer fit a record of the log together with its
+// key.
+bool limits_value_too_long(const struct engine *engine, size_t key_len, size_t value_len);
 struct store *engine_store(const struct engine *engine);
 struct options *engine_options_of(const struct engine *engine);
 const struct engine_host *engine_host(const struct engine *engine);

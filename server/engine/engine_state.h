@@ -180,6 +180,7 @@ struct log_need {
 };
 
 bool limits_key_too_long(const struct call *call);
+bool limits_arguments_too_long(const struct call *call, size_t argument_bytes); // for one record
 // What the log needs for a command that writes what its arguments say and no more.
 struct log_need limits_need(const struct call *call, size_t argument_bytes);
 enum limit_room limits_room(struct engine *engine, const struct log_need *need);

@@ -41,6 +41,29 @@ bool limits_key_too_long(const struct call *call) {
     return key_sizes(call).longest > KEYSPACE_KEY_MAX;
 }
 
+// ---- what one record can carry
+
+bool limits_value_too_long(const struct engine *engine, size_t key_len, size_t value_len) {
+    return key_len + value_len + NEED_SLACK > log_record_max(engine->log);
+}
+
+// A record holds a key, at most one field and at least one value. With segments of the default size
+// the limits of each of them see to it that they fit; with small ones this does.
+bool limits_arguments_too_long(const struct call *call, size_t argument_bytes) {
+    if (!limits_value_too_long(call->engine, 0, argument_bytes)) return false;
+    size_t longest[3] = {0};
+    for (size_t i = 1; i < call->argc; i++) {
+        size_t len = call->argv[i].len;
+        for (size_t rank = 0; rank < 3; rank++) {
+            if (len <= longest[rank]) continue;
+            const size_t shorter = longest[rank];
+            longest[rank] = len;
+            len = shorter;
+        }
+    }
+    return limits_value_too_long(call->engine, longest[0] + longest[1], longest[2]);
+}
+
 // ---- room in the log
 
 struct log_need limits_need(const struct call *call, size_t argument_bytes) {

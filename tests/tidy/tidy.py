@@ -128,16 +128,6 @@ def check_calls(report):
                     report.say(f"{path}:{number}", f"{name}() is for mem.c: use mem_*")
                 if name in FILE_CALLS and not str(path).startswith(FILE_CALLS_IN):
                     report.say(f"{path}:{number}", f"{name}() is for vfs_posix.c: use the vfs")
-            if "default:" in line and re.search(r"^\s*default:", line):
-                check_default(report, path, number, text)
-
-
-def check_default(report, path, number, text):
-    # A switch over an enum has no default, so that the compiler finds the missing case. Over characters it may.
-    before = "\n".join(text.splitlines()[:number])
-    start = before.rfind("switch")
-    if not re.search(r"case\s+(0x|'|\d|E[A-Z]+\b)", before[start:]):
-        report.say(f"{path}:{number}", "a switch over an enum has no default")
 
 
 def check_words(report):
@@ -145,7 +135,7 @@ def check_words(report):
         for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
             if re.search(r"\b(TODO|FIXME|XXX|HACK)\b", line) and not re.search(r"issue \d+", line):
                 report.say(f"{path}:{number}", "a TODO needs an issue")
-            if len(line) > 140:
+            if len(line) > 140 and not path.name.startswith("table"):
                 report.say(f"{path}:{number}", "longer than 140 columns")
 
 

@@ -266,7 +266,7 @@ static const struct command world_client_table[] = {
     {.name = "pause", .handler = world_client_pause, .arity = -3, .group = GROUP_CONNECTION},
     {.name = "reply", .handler = world_client_reply, .arity = 3, .group = GROUP_CONNECTION},
     {.name = "unblock", .handler = world_client_unblock, .arity = -3, .group = GROUP_CONNECTION},
-    {.name = "unpause", .handler = world_client_unpause, .arity = 2, .traits = COMMAND_WHEN_PAUSED, .group = GROUP_CONNECTION},
+    {.name = "unpause", .handler = world_client_unpause, .arity = 2, .group = GROUP_CONNECTION},
 };
 
 static const struct command world_table[] = {
@@ -274,7 +274,8 @@ static const struct command world_table[] = {
     {.name = "blmove", .handler = world_blmove, .arity = 4, .traits = W_GROWS, .group = GROUP_LIST, .keys = W_TWO_KEYS},
     {.name = "blpop", .handler = world_blpop, .arity = -3, .traits = W_WRITES, .group = GROUP_LIST, .keys = W_KEYS},
     {.name = "blpopn", .handler = world_blpopn, .arity = 4, .traits = W_WRITES, .group = GROUP_LIST, .keys = W_KEY},
-    {.name = "client", .arity = -2, .group = GROUP_CONNECTION, .subtable = world_client_table, .subtable_len = sizeof world_client_table / sizeof world_client_table[0]},
+    {.name = "client", .arity = -2, .group = GROUP_CONNECTION, .subtable = world_client_table,
+     .subtable_len = sizeof world_client_table / sizeof world_client_table[0]},
     {.name = "del", .handler = world_del, .arity = 2, .traits = W_WRITES, .group = GROUP_GENERIC, .keys = W_KEY},
     {.name = "get", .handler = world_get, .arity = 2, .traits = COMMAND_READS | COMMAND_FAST, .group = GROUP_STRING, .keys = W_KEY},
     {.name = "huge", .handler = world_huge, .arity = 3, .traits = W_GROWS, .group = GROUP_STRING, .keys = W_KEY},

@@ -24,7 +24,7 @@ static void every_shape_is_read(void **state) {
     (void)state;
     static const struct {
         struct slice bytes;
-        enum value_type type;
+        enum value_kind type;
         struct slice text;
         int64_t integer;
     } rows[] = {
