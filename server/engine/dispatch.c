@@ -202,8 +202,23 @@ static enum dispatch_result refuse(struct client *client, struct command_slot *s
     return DISPATCH_DONE;
 }
 
+// A web page can make a browser send a request to a server on its own machine. The lines of HTTP
+// would pass for inline commands, and those of the body are the attacker's choice; so a client that
+// begins to speak it is closed, as in Redis. Said at a level that is off by default: whoever may
+// connect could fill the log file otherwise.
+static bool is_http(struct client *client) {
+    const struct slice name = client->request.argv[0];
+    if (!slice_is(name, "post") && !slice_is(name, "host:")) return false;
+    trace_event(client->engine->trace, TRACE_VERBOSE, "client.http",
+                "Client %llu (%s) is closed: it speaks HTTP", (unsigned long long)client->id,
+                client->origin.address);
+    client_close_now(client);
+    return true;
+}
+
 enum dispatch_result dispatch_request(struct client *client) {
     struct engine *engine = client->engine;
+    if (is_http(client)) return DISPATCH_HELD;
     const struct request *request = &client->request;
     struct call call = call_begin(client, request->argv, request->argc);
     struct command_slot *slot = find_slot(&call);
