@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
@@ -102,7 +103,7 @@ static enum err option_changed(void *context, const struct option *option, struc
 
 static enum err config_failed(struct fault *fault, const char *path, const char *what) {
     return fault_set(fault, ERR_IO, "the configuration file %s cannot be %s: %s", path, what,
-                     strerror(errno));
+                     uv_strerror(-errno));
 }
 
 static enum err config_path(const struct server *server, struct fault *fault) {

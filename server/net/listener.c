@@ -39,7 +39,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
         trace_event(listener->server->trace, TRACE_WARNING, "net.accept_failed",
                     "A connection cannot be accepted: %s. Raise the limit of open files or lower "
                     "maxclients.",
-                    strerror(errno));
+                    uv_strerror(-errno));
         listener->is_resting = true;
         uv_poll_stop(&listener->poll);
         return;
@@ -114,7 +114,7 @@ static enum err listen_tcp(struct server *server, const char *word, struct fault
             err = fault_set(fault, ERR_INVALID,
                             "cannot listen on '%s' port %s: %s; is another server running, or the "
                             "option bind or port wrong?",
-                            name, port, strerror(errno));
+                            name, port, uv_strerror(-errno));
         }
     }
     freeaddrinfo(found);
@@ -175,7 +175,7 @@ static enum err listen_unix(struct server *server, struct fault *fault) {
         }
     }
     err = fault_set(fault, ERR_INVALID, "cannot listen on the unix socket %s: %s", path,
-                    strerror(errno));
+                    uv_strerror(-errno));
     if (fd >= 0) close(fd);
     return err;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "proto/base/buf.h"
 #include "proto/base/mem.h"
@@ -74,7 +75,7 @@ static enum err open_path(const char *path, int *out, struct fault *fault) {
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, LOGFILE_MODE);
     if (fd < 0) {
         return fault_set(fault, ERR_INVALID, "the log file %s cannot be opened: %s", path,
-                         strerror(errno));
+                         uv_strerror(-errno));
     }
     *out = fd;
     return ERR_NONE;
@@ -82,7 +83,7 @@ static enum err open_path(const char *path, int *out, struct fault *fault) {
 
 enum err logfile_open(struct logfile **out, const char *path, enum trace_level level,
                       struct fault *fault) {
-    int fd;
+    int fd = -1;
     enum err err = open_path(path, &fd, fault);
     if (err != ERR_NONE) return err;
     struct logfile *logfile = mem_zalloc(sizeof *logfile);
@@ -110,7 +111,7 @@ void logfile_set_level(struct logfile *logfile, enum trace_level level) {
 }
 
 enum err logfile_reopen(struct logfile *logfile, struct fault *fault) {
-    int fd;
+    int fd = -1;
     enum err err = open_path(logfile->path, &fd, fault);
     if (err != ERR_NONE) return err;
     if (logfile->fd != STDOUT_FILENO) close(logfile->fd);

@@ -14,7 +14,7 @@
 #include "proto/base/num.h"
 #include "proto/base/rng.h"
 
-enum { US_PER_MS = 1000 };
+enum { US_PER_MS = 1000, US_PER_S = 1000000 };
 
 static void print_help(void) {
     struct buf text = {0};
@@ -88,13 +88,13 @@ void startup_say_recovery(const struct trace *trace, const struct store_recovery
     }
     char size[32];
     num_format_human(size, sizeof size, recovery->log.bytes);
-    trace_event(
-        trace, TRACE_NOTICE, "net.recovered",
-        "Recovered %" PRIu64 " keys from %" PRIu64 " frames (%s) in %" PRId64 ".%03d s; the "
-        "last stop was %s",
-        recovery->keys, recovery->log.frames, size, recovery->took_us / (US_PER_MS * US_PER_MS),
-        (int)(recovery->took_us / US_PER_MS % 1000),
-        recovery->log.was_sealed ? "clean" : "not clean");
+    trace_event(trace, TRACE_NOTICE, "net.recovered",
+                "Recovered %" PRIu64 " keys from %" PRIu64 " frames (%s) in %" PRId64
+                ".%03d s; the "
+                "last stop was %s",
+                recovery->keys, recovery->log.frames, size, recovery->took_us / US_PER_S,
+                (int)(recovery->took_us / US_PER_MS % 1000),
+                recovery->log.was_sealed ? "clean" : "not clean");
     if (recovery->log.torn_lsn != 0) {
         trace_event(trace, TRACE_WARNING, "net.torn_tail",
                     "The log's end at %" PRIu64

@@ -1,5 +1,6 @@
 #include "server/options/options.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "proto/base/mem.h"
@@ -69,7 +70,7 @@ bool option_is_standard(const struct option *option, const struct options *optio
 // ---- the nearest name
 
 static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)tolower((unsigned char)c);
 }
 
 // Levenshtein's distance by rows of the matrix. `a` has at most OPTIONS_NAME_MAX bytes.
