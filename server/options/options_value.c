@@ -59,6 +59,7 @@ static size_t count_words(struct slice s) {
 
 // "class hard soft seconds", any number of times. All or nothing.
 static enum err limits_set(struct output_limit *limits, struct slice value, struct fault *fault) {
+    must(limits != NULL);
     struct output_limit changed[OUTPUT_CLASSES];
     memcpy(changed, limits, sizeof changed);
     size_t count = count_words(value);

@@ -174,6 +174,7 @@ static struct branch *branch_split(struct deque *deque, struct branch *branch) {
 // level.
 static void tree_insert(struct deque *deque, struct tree_node *at, struct tree_node *fresh,
                         bool is_behind, bool at_end) {
+    must(at != NULL);
     uint32_t elements = 0;
     while (at->parent != NULL) {
         struct branch *parent = at->parent;
@@ -364,5 +365,5 @@ void deque_check(const struct deque *deque) {
     }
     must(deque->tail == prev && (deque->root == NULL) == (chunks == 0));
     must(len == deque->len && chunks == deque->chunks && branches == deque->branches);
-    must(deque->height == 0 || deque->root->count > 1);
+    must(deque->height == 0 || (deque->root != NULL && deque->root->count > 1));
 }

@@ -152,6 +152,7 @@ uint64_t hash_scan(const struct hash_type *hash, uint64_t cursor,
 bool hash_random(const struct hash_type *hash, struct rng *rng, struct slice *field,
                  struct blob *value) {
     if (hash_len(hash) == 0) return false;
+    must(hash->is_large || hash->fields != NULL);
     const struct field *drawn = hash->is_large ? field_of(dict_random(&hash->dict, rng))
                                                : hash->fields[rng_below(rng, hash->len)];
     *field = field_name(drawn);
@@ -164,6 +165,7 @@ size_t hash_memory(const struct hash_type *hash) {
     if (hash->fields != NULL) bytes += mem_usable(hash->fields) + mem_usable(hash->hashes);
     size_t sampled = 0;
     size_t sampled_bytes = 0;
+    must(hash->is_large || hash->len == 0 || hash->fields != NULL);
     for (; !hash->is_large && sampled < hash->len; sampled++) {
         const struct field *field = hash->fields[sampled];
         sampled_bytes += mem_usable(field) + blob_memory(&field->value);
