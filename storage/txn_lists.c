@@ -106,30 +106,27 @@ void txn_list_move_many(struct txn *txn, unsigned db, struct slice src, enum lis
     }
 }
 
+// LIST_SET and LIST_INSERT: one value at one index.
+static void write_element(struct txn *txn, struct effect effect, struct slice value) {
+    if (txn_key_expired(txn, effect.db, effect.key)) return;
+    const struct effect_value element = {.bytes = value};
+    effect.count = 1;
+    effect.values = &element;
+    txn_effect(txn, &effect);
+}
+
 void txn_list_set(struct txn *txn, unsigned db, struct slice key, size_t index,
                   struct slice value) {
-    if (txn_key_expired(txn, db, key)) return;
-    const struct effect_value element = {.bytes = value};
-    const struct effect effect = {.type = EFFECT_LIST_SET,
-                                  .db = db,
-                                  .key = key,
-                                  .offset = (uint32_t)index,
-                                  .count = 1,
-                                  .values = &element};
-    txn_effect(txn, &effect);
+    const struct effect effect = {
+        .type = EFFECT_LIST_SET, .db = db, .key = key, .offset = (uint32_t)index};
+    write_element(txn, effect, value);
 }
 
 void txn_list_insert(struct txn *txn, unsigned db, struct slice key, size_t index,
                      struct slice value) {
-    if (txn_key_expired(txn, db, key)) return;
-    const struct effect_value element = {.bytes = value};
-    const struct effect effect = {.type = EFFECT_LIST_INSERT,
-                                  .db = db,
-                                  .key = key,
-                                  .offset = (uint32_t)index,
-                                  .count = 1,
-                                  .values = &element};
-    txn_effect(txn, &effect);
+    const struct effect effect = {
+        .type = EFFECT_LIST_INSERT, .db = db, .key = key, .offset = (uint32_t)index};
+    write_element(txn, effect, value);
 }
 
 void txn_list_remove(struct txn *txn, unsigned db, struct slice key, const uint32_t *indexes,
