@@ -116,7 +116,7 @@ def main():
     options.add_argument("--hang-after", type=int, default=0)
     options.add_argument("--visibility-ms", type=int, default=1500)
     options = options.parse_args()
-    client = redis.Redis(port=options.port, decode_responses=True)
+    client = redis.Redis(host="127.0.0.1", port=options.port, decode_responses=True)
     role = {"produce": produce, "work": work, "sweep": sweep}[options.role]
     role(client, Journal(options.log), options)
 

@@ -5,6 +5,7 @@ import { main } from "./queue.mjs";
 
 await main(async (port) => {
   const client = new Redis({
+    host: "127.0.0.1",
     port,
     retryStrategy: () => 50,
     // A command that was under way when the connection broke is ours to judge: it fails at once, and

@@ -4,7 +4,7 @@ import { ErrorReply, createClient } from "redis";
 import { main } from "./queue.mjs";
 
 await main(async (port) => {
-  const client = createClient({ RESP: 3, socket: { port, reconnectStrategy: () => 50 } });
+  const client = createClient({ RESP: 3, socket: { host: "127.0.0.1", port, reconnectStrategy: () => 50 } });
   client.on("error", () => {});
   await client.connect();
   return {
