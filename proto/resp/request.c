@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/base/escape.h"
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
@@ -284,30 +285,6 @@ static bool ends_word(char byte) {
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
-static int hex_digit(char byte) {
-    if (byte >= '0' && byte <= '9') return byte - '0';
-    if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
-    if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
-    return -1;
-}
-
-static char unescape(char letter) {
-    switch (letter) {
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    case 'b':
-        return '\b';
-    case 'a':
-        return '\a';
-    default:
-        return letter;
-    }
-}
-
 // A place in a line of which words are decoded in place: what is written is never longer than what
 // was read.
 struct cursor {
@@ -322,13 +299,8 @@ static bool read_quoted(struct cursor *line, char quote) {
         size_t left = (size_t)(line->end - line->at);
         const char *at = line->at;
         bool has_escapes = quote == '"';
-        if (has_escapes && left >= 4 && at[0] == '\\' && at[1] == 'x' && hex_digit(at[2]) >= 0 &&
-            hex_digit(at[3]) >= 0) {
-            *line->to++ = (char)(hex_digit(at[2]) * 16 + hex_digit(at[3]));
-            line->at += 4;
-        } else if (has_escapes && left >= 2 && at[0] == '\\') {
-            *line->to++ = unescape(at[1]);
-            line->at += 2;
+        if (has_escapes && left >= 2 && at[0] == '\\') {
+            line->at += escape_decode(at, left, line->to++);
         } else if (left >= 2 && at[0] == '\\' && at[1] == quote) {
             *line->to++ = quote;
             line->at += 2;

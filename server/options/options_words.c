@@ -2,6 +2,8 @@
 
 #include <stdbool.h>
 
+#include "proto/base/escape.h"
+
 void options_words_deinit(struct options_words *words) {
     buf_deinit(&words->bytes);
     *words = (struct options_words){0};
@@ -9,44 +11,6 @@ void options_words_deinit(struct options_words *words) {
 
 static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f';
-}
-
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-static char unescape(char letter) {
-    switch (letter) {
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    case 'a':
-        return '\a';
-    case 'b':
-        return '\b';
-    default:
-        return letter;
-    }
-}
-
-// Reads one escape behind the backslash at `at`; returns the position behind it.
-static size_t read_escape(struct slice line, size_t at, struct buf *out) {
-    if (at + 3 < line.len && line.data[at + 1] == 'x') {
-        int high = hex_value(line.data[at + 2]);
-        int low = hex_value(line.data[at + 3]);
-        if (high >= 0 && low >= 0) {
-            buf_append_byte(out, (char)(high * 16 + low));
-            return at + 4;
-        }
-    }
-    buf_append_byte(out, unescape(line.data[at + 1]));
-    return at + 2;
 }
 
 // Reads a quoted part whose opening quote is at `at`; returns the position behind the closing one,
@@ -61,7 +25,9 @@ static size_t read_quoted(struct slice line, size_t at, struct buf *out) {
         }
         bool is_escape = c == '\\' && at + 1 < line.len;
         if (is_escape && quote == '"') {
-            at = read_escape(line, at, out);
+            char decoded;
+            at += escape_decode(line.data + at, line.len - at, &decoded);
+            buf_append_byte(out, decoded);
         } else if (is_escape && line.data[at + 1] == '\'') {
             buf_append_byte(out, '\'');
             at += 2;
