@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #ifdef ACKD_JEMALLOC
@@ -13,6 +14,8 @@
 #else
 #include <malloc.h>
 #endif
+
+enum { HUGE_PAGE = 2 << 20 };
 
 _Noreturn static void out_of_memory(size_t count, size_t size) {
     fprintf(stderr,
@@ -43,6 +46,15 @@ void *mem_realloc(void *ptr, size_t size) {
     void *moved = realloc(ptr, size == 0 ? 1 : size);
     if (moved == NULL) out_of_memory(1, size);
     return moved;
+}
+
+void *mem_alloc_pages(size_t size) {
+    const size_t alignment = size >= HUGE_PAGE ? HUGE_PAGE : MEM_PAGE;
+    void *ptr = NULL;
+    if (posix_memalign(&ptr, alignment, size) != 0) out_of_memory(1, size);
+    // A wish: without huge pages it is the same memory, a little slower at first.
+    if (size >= HUGE_PAGE) (void)madvise(ptr, size, MADV_HUGEPAGE);
+    return ptr;
 }
 
 void *mem_dup(const void *data, size_t len) {

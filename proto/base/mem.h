@@ -6,12 +6,17 @@
 
 #include <stddef.h>
 
+enum { MEM_PAGE = 4096 };
+
 void *mem_alloc(size_t size);  // uninitialised; size 0 gives a pointer that can be freed
 void *mem_zalloc(size_t size); // zeroed
 void *mem_alloc_array(size_t count, size_t size); // count * size, overflow aborts; zeroed
 void *mem_realloc(void *ptr, size_t size);        // ptr may be NULL
-void *mem_dup(const void *data, size_t len);      // an owned copy
-void mem_free(void *ptr);                         // NULL is fine
+// Uninitialised, aligned to MEM_PAGE. Backed by huge pages where there are any, if it is large: the
+// first touch of 64 MiB then costs 32 page faults instead of 16,384.
+void *mem_alloc_pages(size_t size);
+void *mem_dup(const void *data, size_t len); // an owned copy
+void mem_free(void *ptr);                    // NULL is fine
 
 size_t mem_usable(const void *ptr); // bytes the allocator really set aside for ptr
 size_t

@@ -9,6 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/link.h"
 #include "proto/base/trace.h"
+#include "server/net/committer.h"
 #include "server/net/flusher.h"
 #include "server/net/listener.h"
 #include "server/net/server.h"
@@ -36,6 +37,7 @@ struct server {
     unsigned listener_count;
 
     struct flusher *flusher;
+    struct committer committer;
     struct slot_maker slot_maker;
 
     uv_check_t check;     // after the sockets of a turn were read

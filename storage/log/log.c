@@ -232,6 +232,10 @@ uint64_t log_flush_bytes(const struct log_flush *flush) {
     return batch_padded(flush->header.bytes);
 }
 
+uint64_t log_flush_took_us(const struct log_flush *flush) {
+    return flush->took_us;
+}
+
 bool log_wants_seal(const struct log *log) {
     return log->needs_seal && log->flying == NULL && log->last_record == NULL && !log->is_broken &&
            link_is_empty(&log->sealed) && !batch_is_open(log);

@@ -141,6 +141,7 @@ enum err log_flush_run(struct log_flush *flush); // any thread: one aligned writ
 // The durable lsn advances, or (err) the log is broken for good. Frees the flush.
 void log_flush_end(struct log *log, struct log_flush *flush, enum err err);
 uint64_t log_flush_bytes(const struct log_flush *flush);
+uint64_t log_flush_took_us(const struct log_flush *flush); // after run: write and sync
 
 // Whether an empty SEAL batch would prove the last batch (something was written since the last seal
 // and all of it is durable).

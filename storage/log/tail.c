@@ -5,6 +5,8 @@
 #include "proto/base/num.h"
 #include "storage/log/log.h"
 
+_Static_assert(MEM_PAGE % LOG_ALIGN == 0, "images are aligned to their pages");
+
 void tail_init(struct tail *tail, size_t segment_bytes, size_t tail_bytes) {
     // The current segment may be almost empty, hence one image more than the bytes ask for.
     *tail = (struct tail){
@@ -20,7 +22,7 @@ static struct tail_image *image_of(struct link *node) {
 
 static void image_free(struct tail *tail, struct tail_image *image) {
     link_remove(&image->link);
-    mem_free(image->memory);
+    mem_free(image->data);
     mem_free(image);
     tail->count--;
 }
@@ -33,9 +35,7 @@ void tail_deinit(struct tail *tail) {
 
 static struct tail_image *image_new(struct tail *tail) {
     struct tail_image *image = mem_zalloc(sizeof *image);
-    image->memory = mem_alloc(tail->segment_bytes + LOG_ALIGN);
-    image->data = image->memory;
-    image->data += (size_t)LOG_ALIGN - (uintptr_t)image->memory % LOG_ALIGN;
+    image->data = mem_alloc_pages(tail->segment_bytes);
     image->slot = TAIL_NO_SLOT;
     link_init(&image->link);
     tail->count++;

@@ -14,7 +14,6 @@
 struct tail_image {
     struct link link;
     char *data;    // segment_bytes, aligned to LOG_ALIGN
-    void *memory;  // what was allocated
     uint32_t slot; // whose bytes these are; TAIL_NO_SLOT: nobody's
     unsigned pins; // batches that are not on disk yet
 };

@@ -30,6 +30,17 @@ static void grown_memory_keeps_its_bytes(void **state) {
     mem_free(bytes);
 }
 
+static void pages_are_aligned_and_can_be_freed(void **state) {
+    (void)state;
+    static const size_t sizes[] = {1, MEM_PAGE, 3 * MEM_PAGE, (4 << 20) + 1};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char *bytes = mem_alloc_pages(sizes[i]);
+        assert_int_equal((uintptr_t)bytes % MEM_PAGE, 0);
+        memset(bytes, 1, sizes[i]);
+        mem_free(bytes);
+    }
+}
+
 static void the_process_knows_what_it_holds(void **state) {
     (void)state;
     assert_true(mem_resident() > 0);
@@ -48,6 +59,7 @@ int main(void) {
         cmocka_unit_test(no_bytes_still_give_a_pointer),
         cmocka_unit_test(zeroed_memory_is_zeroed),
         cmocka_unit_test(grown_memory_keeps_its_bytes),
+        cmocka_unit_test(pages_are_aligned_and_can_be_freed),
         cmocka_unit_test(the_process_knows_what_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
