@@ -55,6 +55,7 @@ struct options {
     int64_t segment_slots;  // zero-written slots kept ready
     uint64_t segment_bytes; // log-segment-size, only when the directory is made
     char *sync_method;      // fdatasync | dsync
+    bool direct_io;         // log-direct-io
     int64_t sync_delay_us;  // injected, for tests
     char *config_file;      // absolute path, "" when started without
 };

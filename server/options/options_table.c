@@ -56,6 +56,8 @@ static const struct option rows[] = {
     {.name = "latency-monitor-threshold", .kind = OPTION_KIND_INTEGER,
      .field = FIELD(latency_monitor_threshold_ms), .standard = "0", .min = 0, .max = INT64_MAX,
      .flags = OPTION_MUTABLE, .brief = "Milliseconds from which LATENCY remembers an event; 0: none"},
+    {.name = "log-direct-io", .kind = OPTION_KIND_BOOL, .field = FIELD(direct_io), .standard = "yes",
+     .brief = "Write the log past the page cache where the file system can"},
     {.name = "log-reserve-size", .kind = OPTION_KIND_BYTES, .field = FIELD(reserve_bytes), .standard = "16mb",
      .min = 0, .max = MEMORY_MAX,
      .brief = "Room in the log that only removals may use, so that a full disk can still be drained"},

@@ -44,6 +44,7 @@ struct log_options {
     size_t reserve_bytes; // room in ready slots that only removals may use
     unsigned slots_ahead; // zero-written slots kept ready, at least 1
     enum log_sync_method sync_method;
+    bool writes_direct;        // past the page cache, where the file system can
     unsigned sync_delay_us;    // added to each sync, for tests
     uint64_t seed;             // for salts; must differ from start to start
     int64_t wall_ms;           // goes into headers, for people, when there is no clock

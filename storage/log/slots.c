@@ -93,6 +93,7 @@ void log_segment_begin(struct log *log) {
         .fill = LOG_ALIGN,
         .is_new = true,
     };
+    if (log->options.writes_direct) vfs_write_direct(log_slot_at(log, slot)->file);
     trace_event(log->options.trace, TRACE_VERBOSE, "log.segment_begun",
                 "segment %llu begins in slot %u; %u more slots are ready",
                 (unsigned long long)sequence, slot, log->ready_count);

@@ -86,7 +86,7 @@ static void posix_close(struct vfs_file *file) {
     mem_free(file);
 }
 
-// Takes O_DIRECT off a descriptor whose file system accepted the flag but refuses this read.
+// Takes O_DIRECT off a descriptor whose file system accepted the flag but refuses this call.
 static bool drop_direct(int fd) {
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || (flags & O_DIRECT) == 0) return false;
@@ -109,12 +109,19 @@ static enum err posix_read_at(struct vfs_file *file, void *into, size_t len, uin
 static enum err posix_write_at(struct vfs_file *file, const void *from, size_t len, uint64_t offset,
                                size_t *done) {
     ssize_t put = -1;
-    do
+    bool again = true;
+    while (again) {
         put = pwrite(posix_fd(file), from, len, (off_t)offset);
-    while (put < 0 && errno == EINTR);
+        again = put < 0 && (errno == EINTR || (errno == EINVAL && drop_direct(posix_fd(file))));
+    }
     if (put < 0) return err_of_errno(errno);
     *done = (size_t)put;
     return ERR_NONE;
+}
+
+static void posix_write_direct(struct vfs_file *file) {
+    int flags = fcntl(posix_fd(file), F_GETFL);
+    if (flags >= 0) (void)fcntl(posix_fd(file), F_SETFL, flags | O_DIRECT); // a wish
 }
 
 static enum err posix_sync(struct vfs_file *file) {
@@ -222,6 +229,7 @@ static const struct vfs_ops posix_ops = {
     .close = posix_close,
     .read_at = posix_read_at,
     .write_at = posix_write_at,
+    .write_direct = posix_write_direct,
     .sync = posix_sync,
     .size = posix_size,
     .truncate = posix_truncate,

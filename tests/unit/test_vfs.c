@@ -95,6 +95,27 @@ static void a_file_written_with_dsync_or_read_past_the_cache_is_the_same(void **
     vfs_close(file);
 }
 
+static void what_is_written_past_the_cache_is_read_through_it(void **state) {
+    const struct disk *disk = *state;
+    struct vfs_file *file = create(disk->vfs, "a");
+    _Alignas(4096) char block[4096] = {0};
+    char bytes[8] = {0};
+    assert_ok(vfs_write_at(file, block, sizeof block, 0), NULL);
+    assert_ok(vfs_read_at(file, bytes, 1, 1), NULL); // now it is cached
+    vfs_write_direct(file);
+    memset(block, 'x', sizeof block);
+    assert_ok(vfs_write_at(file, block, sizeof block, 0), NULL);
+    assert_ok(vfs_sync(file), NULL);
+    assert_ok(vfs_read_at(file, bytes, 3, 1), NULL);
+    assert_memory_equal(bytes, "xxx", 3);
+    // What is not aligned is written through the cache, and whole.
+    vfs_write_direct(file);
+    assert_ok(vfs_write_at(file, block + 1, 6, 4094), NULL);
+    assert_ok(vfs_read_at(file, bytes, 8, 4092), NULL);
+    assert_memory_equal(bytes, "xxxxxxxx", 8);
+    vfs_close(file);
+}
+
 static void names_are_made_moved_and_removed(void **state) {
     const struct disk *disk = *state;
     struct vfs_file *file = create(disk->vfs, "a");
@@ -263,6 +284,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_BOTH(what_was_written_is_read),
         ON_BOTH(a_file_written_with_dsync_or_read_past_the_cache_is_the_same),
+        ON_BOTH(what_is_written_past_the_cache_is_read_through_it),
         ON_BOTH(names_are_made_moved_and_removed),
         ON_BOTH(all_names_are_listed),
         ON_BOTH(a_lock_keeps_the_others_out_until_its_vfs_is_closed),
