@@ -24,6 +24,7 @@ struct workload_options {
     unsigned clients_max; // ids that CLIENT UNBLOCK and KILL name, from 1; 0: 8
     size_t segment_bytes; // of the log: large values are fractions of it; 0: no large values
     bool without_pauses;  // no CLIENT PAUSE: the world cannot tell who runs when
+    bool without_closes;  // no QUIT, no CLIENT KILL
     bool without_spoiled; // only valid arguments
 };
 
@@ -47,6 +48,9 @@ void workload_next(struct workload *workload, int64_t now_ms, struct workload_co
 // of the table. False when policy.c never draws it.
 bool workload_draw(struct workload *workload, const struct command *row, int64_t now_ms,
                    struct workload_command *out);
+
+// Whether an argument of the command drawn last was drawn as a key.
+bool workload_is_key(const struct workload *workload, size_t index);
 
 // The words of all usage texts that nothing can draw, one line each: "command: word". Empty is
 // right.
