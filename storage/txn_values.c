@@ -1,4 +1,5 @@
 // Changes of strings and hashes.
+#include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "storage/store_state.h"
@@ -22,12 +23,17 @@ void txn_string_set(struct txn *txn, unsigned db, struct slice key, struct slice
     set_string(txn, db, key, (struct effect_value){.bytes = value}, keeps_expiry);
 }
 
-// A string that lies in the log comes into memory before it is edited in place.
+// A string that lies in the log comes into memory before it is edited in place. It is copied first:
+// `old` may lie in the oldest segment in memory, which the log takes for the newest one when this
+// very record begins it.
 static void hold_string(struct txn *txn, unsigned db, struct slice key, struct slice old) {
     const struct entry *entry = keyspace_find_raw(txn->store->keyspace, db, key);
     if (entry == NULL || blob_kind(&entry->value.string) != BLOB_REF) return;
     must(old.len == blob_len(&entry->value.string));
-    set_string(txn, db, key, (struct effect_value){.bytes = old, .on_heap = true}, true);
+    void *copy = mem_dup(old.data, old.len);
+    const struct slice bytes = slice_of(copy, old.len);
+    set_string(txn, db, key, (struct effect_value){.bytes = bytes, .on_heap = true}, true);
+    mem_free(copy);
 }
 
 static void edit_string(struct txn *txn, const struct effect *effect, struct slice old) {

@@ -49,6 +49,7 @@ struct waiter {
     enum wait_answer answer;
     int64_t deadline_ms; // 0: for ever
     size_t heap_at;      // place in engine->deadlines
+    uint64_t arrival;    // smaller: waits longer
     size_t argc;
     struct slice *argv;
     size_t argument_bytes;
@@ -100,6 +101,7 @@ struct engine {
     struct dict *waits; // one per database: key -> struct wait_queue
     unsigned database_count;
     size_t blocked_count;
+    uint64_t arrivals;   // waiters so far
     struct link ready;   // queues whose key may serve now
     struct link stalled; // queues whose waiters could be served but for room in the log
     struct wait_heap deadlines;

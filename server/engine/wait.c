@@ -12,6 +12,7 @@
 // keeps its place, its queue is stalled and tried again with the next news from the log.
 //
 // A retry removes no other waiter than its own; that is what makes the walks below safe.
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/mem.h"
@@ -271,6 +272,7 @@ enum call_result call_wait(struct call *call, const struct slice *keys, size_t c
     waiter->value_type = value_type;
     waiter->answer = answer;
     waiter->deadline_ms = deadline_ms;
+    waiter->arrival = engine->arrivals++;
     for (size_t i = 0; i < count; i++) {
         waiter_hang_on(waiter, engine, keys[i]);
     }
@@ -326,22 +328,48 @@ size_t engine_blocking_keys(const struct engine *engine) {
 
 // ---- serving
 
-static void ready_all(struct engine *engine, unsigned db) {
-    if (db >= engine->database_count) return;
+static size_t collect_queues(struct engine *engine, unsigned db, struct wait_queue **out) {
     struct dict_walk walk;
+    size_t count = 0;
     dict_walk_begin(&walk, &engine->waits[db]);
     for (;;) {
         struct wait_queue *queue = queue_of_entry(dict_walk_next(&walk));
-        if (queue == NULL) return;
-        queue_ready(engine, queue);
+        if (queue == NULL) return count;
+        if (!link_is_empty(&queue->waiters)) out[count++] = queue;
     }
+}
+
+// By who waits longest, and of his keys by which he named first.
+static int compare_queues(const void *a, const void *b) {
+    const struct wait_queue *one = *(struct wait_queue *const *)a;
+    const struct wait_queue *other = *(struct wait_queue *const *)b;
+    const struct wait_link *link = link_entry(one->waiters.next, struct wait_link, link);
+    const struct wait_link *other_link = link_entry(other->waiters.next, struct wait_link, link);
+    const uint64_t arrival = link->waiter->arrival;
+    const uint64_t other_arrival = other_link->waiter->arrival;
+    if (arrival != other_arrival) return arrival < other_arrival ? -1 : 1;
+    return link < other_link ? -1 : link > other_link; // of one waiter: of one array
+}
+
+// Two databases have changed places: everybody who waits for a key of either is tried, in the order
+// in which they came and not in that of a hash table.
+static void ready_all(struct engine *engine, unsigned one, unsigned other) {
+    if (one >= engine->database_count || other >= engine->database_count) return;
+    const size_t max = dict_count(&engine->waits[one]) + dict_count(&engine->waits[other]);
+    struct wait_queue **queues = mem_alloc_array(max, sizeof(struct wait_queue *));
+    size_t count = collect_queues(engine, one, queues);
+    if (other != one) count += collect_queues(engine, other, queues + count);
+    qsort(queues, count, sizeof(struct wait_queue *), compare_queues);
+    for (size_t i = 0; i < count; i++) {
+        queue_ready(engine, queues[i]);
+    }
+    mem_free(queues);
 }
 
 void wait_observe(struct engine *engine, const struct effect_outcome *outcome) {
     if (engine->blocked_count == 0) return;
     if (outcome->type == EFFECT_DB_SWAP) {
-        ready_all(engine, outcome->db);
-        ready_all(engine, outcome->other_db);
+        ready_all(engine, outcome->db, outcome->other_db);
         return;
     }
     if (outcome->value_type == 0 || !(outcome->created || outcome->added > 0)) return;

@@ -246,6 +246,41 @@ static void a_long_string_is_edited_in_memory_and_found_again(void **state) {
 }
 
 // Random transactions over few keys; every state is found again, expiries and all.
+static void a_string_is_edited_while_the_log_takes_its_place_in_memory(void **state) {
+    // Two strings of this length do not fit one segment. So the bytes lie at the beginning of the
+    // only segment in memory, which is taken for the next one just when they are written again,
+    // under a longer name: the record's head falls on them.
+    struct fixture *f = *state;
+    enum { LEN = 150000, LONG_NAME = 300 };
+    char name[LONG_NAME + 1] = {0};
+    memset(name, 'n', LONG_NAME);
+    char *bytes = test_malloc(LEN);
+    memset(bytes, 'x', LEN);
+    for (int i = 0; i < 2; i++) {
+        struct txn *txn = txn_begin(f->store, NOW_MS);
+        txn_string_set(txn, 0, SLICE("s"), slice_of(bytes, LEN), false);
+        txn_commit(txn);
+        settle(f->store);
+    }
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_key_move(txn, 0, SLICE("s"), 0, slice_str(name));
+    txn_commit(txn);
+    settle(f->store);
+
+    struct buf scratch = {0};
+    struct slice old;
+    assert_int_equal(store_bytes(f->store, &find(f, name)->value.string, &scratch, &old), ERR_NONE);
+    txn = txn_begin(f->store, NOW_MS);
+    txn_string_append(txn, 0, slice_str(name), old, SLICE("!"));
+    txn_commit(txn);
+    const struct slice edited = blob_bytes(&find(f, name)->value.string);
+    assert_slice(slice_sub(edited, 0, LEN), slice_of(bytes, LEN));
+    assert_text(slice_sub(edited, LEN, edited.len), "!");
+    buf_deinit(&scratch);
+    test_free(bytes);
+    reopen(f);
+}
+
 static void random_transactions_are_what_a_restart_finds(void **state) {
     struct fixture *f = *state;
     struct rng rng;
@@ -304,6 +339,8 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(a_long_string_is_edited_in_memory_and_found_again, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_string_is_edited_while_the_log_takes_its_place_in_memory,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(random_transactions_are_what_a_restart_finds, setup,
                                         teardown),
     };

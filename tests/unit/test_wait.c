@@ -157,6 +157,33 @@ static void a_retry_that_fails_answers_its_error(void **state) {
     assert_seen(waiting, "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
 }
 
+static void swapdb_wakes_who_waits_longest_first(void **state) {
+    struct world *world = *state;
+    struct peer *first = world_connect(world);
+    struct peer *second = world_connect(world);
+    struct peer *other = world_connect(world);
+    peer_type(other, "SELECT 1");
+    world_settle(world);
+    buf_reset(&other->seen);
+    // Whoever were served by the order of a hash table would get it wrong in one round of two: the
+    // move comes first, and puts something at the first key of who has waited longer.
+    for (int round = 0; round < 8; round++) {
+        char line[128];
+        snprintf(line, sizeof line, "BLPOP y%d z%d 0", round, round);
+        peer_type(first, line);
+        world_settle(world);
+        snprintf(line, sizeof line, "BLMOVE x%d y%d 0", round, round);
+        peer_type(second, line);
+        snprintf(line, sizeof line, "RPUSH x%d moved\r\nRPUSH z%d waited-for\r\nSWAPDB 0 1", round,
+                 round);
+        peer_type(other, line);
+        world_settle(world);
+        assert_seen(first, "$10\r\nwaited-for\r\n");
+        assert_seen(second, "$5\r\nmoved\r\n");
+        assert_seen(other, ":1\r\n:1\r\n+OK\r\n");
+    }
+}
+
 static void rename_swapdb_and_other_databases_wake(void **state) {
     struct world *world = *state;
     struct peer *waiting = world_connect(world);
@@ -516,6 +543,7 @@ int main(void) {
         engine_test(a_waiter_that_still_cannot_be_served_keeps_its_place),
         engine_test(a_value_of_another_type_serves_nobody),
         engine_test(a_retry_that_fails_answers_its_error),
+        engine_test(swapdb_wakes_who_waits_longest_first),
         engine_test(rename_swapdb_and_other_databases_wake),
         engine_test(pipelined_requests_go_on_after_the_waiter_was_served),
         engine_test(a_protocol_error_behind_a_blocked_command_is_told_in_its_turn),
