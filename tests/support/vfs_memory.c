@@ -577,6 +577,10 @@ void memory_disk_die_after(struct memory_disk *disk, uint64_t calls) {
     disk->dies_at = disk->calls + calls;
 }
 
+bool memory_disk_is_dead(const struct memory_disk *disk) {
+    return disk->calls > disk->dies_at;
+}
+
 uint64_t memory_disk_calls(const struct memory_disk *disk) {
     return disk->calls;
 }
@@ -591,6 +595,10 @@ void memory_disk_fail(struct memory_disk *disk, const struct memory_fault *fault
 void memory_disk_heal(struct memory_disk *disk) {
     disk->fault_count = 0;
     disk->dies_at = UINT64_MAX;
+}
+
+void memory_disk_forgive(struct memory_disk *disk) {
+    disk->fault_count = 0;
 }
 
 void memory_disk_resize(struct memory_disk *disk, uint64_t capacity_bytes) {

@@ -34,6 +34,7 @@ void memory_disk_cut(struct memory_disk *disk);
 // After that many more calls the machine stands still: each call fails and does nothing, until
 // memory_disk_cut.
 void memory_disk_die_after(struct memory_disk *disk, uint64_t calls);
+bool memory_disk_is_dead(const struct memory_disk *disk);   // a call has failed for that reason
 uint64_t memory_disk_calls(const struct memory_disk *disk); // made so far
 
 // ---- faults
@@ -65,7 +66,8 @@ struct memory_fault {
 };
 
 void memory_disk_fail(struct memory_disk *disk, const struct memory_fault *fault);
-void memory_disk_heal(struct memory_disk *disk); // forgets all faults, death included
+void memory_disk_heal(struct memory_disk *disk);    // forgets all faults, death included
+void memory_disk_forgive(struct memory_disk *disk); // forgets all faults but death
 void memory_disk_resize(struct memory_disk *disk, uint64_t capacity_bytes);
 
 // ---- damage that the disk does by itself
