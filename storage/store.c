@@ -88,6 +88,7 @@ void store_close(struct store *store) {
     keyspace_free(store->keyspace);
     log_close(store->log);
     buf_deinit(&store->meta);
+    buf_deinit(&store->held);
     mem_free(store->payloads);
     mem_free(store->values);
     mem_free(store->fields);

@@ -32,6 +32,7 @@ struct store {
     struct txn txn; // one at a time
     // Scratch of the transaction: kept between transactions so that the hot path allocates nothing.
     struct buf meta;
+    struct buf held; // a value on its way out of the log
     struct slice *payloads;
     struct effect_value *values;
     struct slice *fields;

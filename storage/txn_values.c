@@ -4,6 +4,8 @@
 #include "storage/store_state.h"
 #include "storage/txn.h"
 
+enum { TXN_HELD_KEEP = 64 * 1024 }; // bytes of the scratch below kept between edits
+
 static void set_string(struct txn *txn, unsigned db, struct slice key, struct effect_value value,
                        bool keeps_expiry) {
     const struct effect effect = {.type = EFFECT_STRING_SET,
@@ -27,7 +29,15 @@ static void hold_string(struct txn *txn, unsigned db, struct slice key, struct s
     const struct entry *entry = keyspace_find_raw(txn->store->keyspace, db, key);
     if (entry == NULL || blob_kind(&entry->value.string) != BLOB_REF) return;
     must(old.len == blob_len(&entry->value.string));
-    set_string(txn, db, key, (struct effect_value){.bytes = old, .on_heap = true}, true);
+    // `old` may lie in the log's tail, in the very image that this record's segment is about to
+    // take.
+    struct buf *held = &txn->store->held;
+    buf_reset(held);
+    buf_append_slice(held, old);
+    set_string(txn, db, key, (struct effect_value){.bytes = buf_slice(held), .on_heap = true},
+               true);
+    buf_reset(held);
+    buf_shrink(held, TXN_HELD_KEEP);
 }
 
 static void edit_string(struct txn *txn, const struct effect *effect, struct slice old) {
