@@ -1,8 +1,8 @@
 // A directory whose every checksum is right and whose effects are not: what a bug that wrote
 // nonsense, or a file made by hand, would look like. The store opens or refuses with a sentence,
 // and it opens exactly when a keyspace that was given the same records took them all. What opened
-// is the same state, serves no byte that its hash does not vouch for, goes on, and is there again
-// after the next start.
+// is the same state, serves no byte from the disk that its hash does not vouch for, goes on, and is
+// there again after the next start.
 //
 // Input: orders of 12 bytes: u8 effect, u8 database and key, u8 flags, u8 count, u16 a, u16 b, u8
 // patch, u8 value, u16 where. A patch damages the meta or the payload before checksums are made.
@@ -217,6 +217,11 @@ static void flush(struct log *log) {
         log_flush_end(log, job, log_flush_run(job));
 }
 
+static void seal(struct log *log) {
+    struct log_flush *job = log_wants_seal(log) ? log_seal_begin(log) : NULL;
+    if (job != NULL) log_flush_end(log, job, log_flush_run(job));
+}
+
 static void make_slots(struct log *log) {
     for (struct log_slots *job; (job = log_slots_begin(log, NOW_MS)) != NULL;)
         log_slots_end(log, job, log_slots_run(job));
@@ -230,12 +235,13 @@ static void write_all(struct writer *writer, const uint8_t *data, size_t size) {
         if ((order[2] & FLAG_OPEN) != 0 && !writer->is_refused) continue;
         log_commit(writer->log);
         if ((order[2] & FLAG_FLUSH) != 0) flush(writer->log);
-        const bool seals = (order[2] & FLAG_SEAL) != 0 && log_wants_seal(writer->log);
-        struct log_flush *seal = seals ? log_seal_begin(writer->log) : NULL;
-        if (seal != NULL) log_flush_end(writer->log, seal, log_flush_run(seal));
+        if ((order[2] & FLAG_SEAL) != 0) seal(writer->log);
     }
     log_commit(writer->log);
     flush(writer->log);
+    // An unproven last batch moves, and with it the references into it. One that was patched may
+    // lead beside the batch, where nothing is after the move: then the verdicts may differ.
+    if (writer->is_patched) seal(writer->log);
 }
 
 static struct writer write_directory(struct memory_disk *disk, const uint8_t *data, size_t size,
@@ -272,7 +278,12 @@ static void read_blob(struct reading *reading, const struct blob *blob) {
     const enum err err = store_bytes(reading->store, blob, &reading->scratch, &bytes);
     must(err == ERR_NONE || err == ERR_CORRUPT || err == ERR_IO);
     must(err == ERR_NONE || !reading->is_whole);
-    if (err == ERR_NONE && blob_len(blob) > 0) must(hash_payload(bytes) == blob->hash);
+    if (err != ERR_NONE || blob_len(blob) == 0) return;
+    // Bytes in memory are vouched for by the checksum of their batch; the writer's hash is not
+    // asked again, so a patched one only shows when they come from the disk.
+    const bool is_resident = store_resident(reading->store, blob).data != NULL;
+    const bool is_right = hash_payload(bytes) == blob->hash;
+    must(is_right || (is_resident && !reading->is_whole));
 }
 
 static void read_field(void *context, struct slice field, const struct blob *value) {
