@@ -126,6 +126,8 @@ static void a_fixed_option_takes_its_value_and_says_why_no_other(void **state) {
     const struct option *fsync = options_find(SLICE("appendfsync"));
     assert_int_equal(option_set(fsync, &options, SLICE("ALWAYS"), NULL), ERR_NONE);
     assert_string_equal(options.appendfsync, "always");
+    assert_int_equal(option_set(options_find(SLICE("save")), &options, SLICE(" "), NULL), ERR_NONE);
+    assert_string_equal(options.save, "");
     assert_refused("appendfsync", "everysec",
                    "argument must be 'always': every write is synced before it is answered");
     assert_refused("save", "900 1",
