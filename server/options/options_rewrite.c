@@ -29,11 +29,22 @@ static void append_bytes(struct buf *out, uint64_t bytes) {
     buf_append_u64(out, bytes);
 }
 
+// Whether a line of the file would give the value back as it is: words with one blank between them.
+static bool reads_back(struct slice value) {
+    bool is_gap = true;
+    for (size_t i = 0; i < value.len; i++) {
+        const char c = value.data[i];
+        if (c == ' ' ? is_gap : c < '!' || c > '~' || c == '"' || c == '\'') return false;
+        is_gap = c == ' ';
+    }
+    return !is_gap;
+}
+
 static void write_option(struct rewrite *rewrite, const struct option *option) {
     struct buf value = {0};
     option_get(option, rewrite->options, &value);
     buf_printf(rewrite->out, "%s ", option->name);
-    bool is_quoted = option->kind == OPTION_KIND_TEXT || value.len == 0;
+    bool is_quoted = option->kind == OPTION_KIND_TEXT || !reads_back(buf_slice(&value));
     if (is_quoted) {
         buf_append_quoted(rewrite->out, buf_slice(&value));
     } else if (option->kind == OPTION_KIND_BYTES && option->field != OPTION_NO_FIELD) {

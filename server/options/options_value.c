@@ -219,6 +219,8 @@ enum err option_set(const struct option *option, struct options *options, struct
     bool is_refused = (option->flags & OPTION_FIXED) && !slice_is(value, option->standard) &&
                       !(option->kind == OPTION_KIND_ADDRESSES && count_words(value) == 0);
     if (is_refused) field = NULL;
+    // Whatever way it was written (case, blanks), it stays what it is.
+    if ((option->flags & OPTION_FIXED) && !is_refused) value = slice_str(option->standard);
     enum err err = ERR_NONE;
     switch (option->kind) {
     case OPTION_KIND_BOOL:

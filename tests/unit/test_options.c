@@ -126,6 +126,8 @@ static void a_fixed_option_takes_its_value_and_says_why_no_other(void **state) {
     const struct option *fsync = options_find(SLICE("appendfsync"));
     assert_int_equal(option_set(fsync, &options, SLICE("ALWAYS"), NULL), ERR_NONE);
     assert_string_equal(options.appendfsync, "always");
+    assert_int_equal(option_set(options_find(SLICE("save")), &options, SLICE(" "), NULL), ERR_NONE);
+    assert_string_equal(options.save, "");
     assert_refused("appendfsync", "everysec",
                    "argument must be 'always': every write is synced before it is answered");
     assert_refused("save", "900 1",
@@ -295,6 +297,8 @@ static void rewriting_twice_changes_nothing(void **state) {
     struct slice password = SLICE("a \"b\n\x01");
     option_set(options_find(SLICE("requirepass")), &options, password, NULL);
     option_set(options_find(SLICE("timeout")), &options, SLICE("9"), NULL);
+    // Not only texts may hold what a line of the file would read as something else.
+    option_set(options_find(SLICE("bind")), &options, SLICE("127.0.0.1  -\"x\r ::1\n"), NULL);
     struct buf once = {0};
     struct buf twice = {0};
     options_rewrite(&options, SLICE_EMPTY, &once);
@@ -304,6 +308,7 @@ static void rewriting_twice_changes_nothing(void **state) {
     struct options again;
     assert_int_equal(read_text(&again, once.data, NULL), ERR_NONE);
     assert_string_equal(again.requirepass, options.requirepass);
+    assert_string_equal(again.bind, options.bind);
     options_deinit(&again);
     buf_deinit(&once);
     buf_deinit(&twice);
