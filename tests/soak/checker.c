@@ -48,10 +48,14 @@ uint64_t verdict_faults(const struct verdict *verdict) {
     return sum;
 }
 
+void verdict_say(struct verdict *verdict, const char *what, uint64_t job, const char *why) {
+    if (verdict->notes_len++ >= VERDICT_NOTES_MAX) return;
+    buf_printf(&verdict->notes, "%s: %016" PRIx64 ": %s\n", what, job, why);
+}
+
 void verdict_accuse(struct verdict *verdict, enum fault_kind kind, uint64_t job, const char *why) {
     verdict->faults[kind]++;
-    if (verdict->notes_len++ >= VERDICT_NOTES_MAX) return;
-    buf_printf(&verdict->notes, "%s: %016" PRIx64 ": %s\n", fault_words[kind], job, why);
+    verdict_say(verdict, fault_words[kind], job, why);
 }
 
 // ---- one job
@@ -120,7 +124,7 @@ static void check_copy_was_there(const struct group *group, const struct event *
     int64_t entered = invoked_before(group, is_entry, event->completed);
     int64_t removed = completed_before(group, is_removal, event->invoked);
     if (entered == 0) {
-        accuse(group, FAULT_UNEXPECTED, "given out before anybody pushed it");
+        accuse(group, FAULT_UNEXPECTED, "seen before anybody pushed it");
     } else if (entered <= removed) {
         accuse(group, FAULT_RETURNED, "seen again after all its copies were removed");
     }
@@ -169,10 +173,14 @@ static bool is_return(const struct event *event) {
     return event->deed == DEED_RETURN;
 }
 
+static bool is_seen(const struct event *event) {
+    return event->deed == DEED_SEEN && is_answered(event);
+}
+
 // Whether an unanswered push left traces: then it happened, and may be lost no more.
 static bool has_traces(const struct group *group) {
-    return count_of(group, is_delivery) + count_of(group, is_removal) + count_of(group, is_return) +
-               count_of(group, is_found) >
+    return count_of(group, is_delivery) + count_of(group, is_seen) + count_of(group, is_removal) +
+               count_of(group, is_return) + count_of(group, is_found) >
            0;
 }
 
@@ -188,6 +196,10 @@ static bool settle(const struct group *group) {
     }
     int64_t removed_least = count_of(group, is_removal);
     int64_t removed_most = count_of(group, is_perhaps_removal);
+    if (group->push == NULL && count_of(group, is_return) > 0) {
+        accuse(group, FAULT_UNEXPECTED, "returned by a sweeper, and nobody pushed it");
+        return false;
+    }
     if (found > 0 && entered_most == 0) {
         accuse(group, FAULT_UNEXPECTED, "found at the end, and nobody pushed it");
     } else if (found > 0 && found > entered_most - removed_least) {
@@ -245,6 +257,7 @@ static bool check_job(struct group *group) {
     for (size_t i = 0; i < group->len; i++) {
         const struct event *event = &group->events[i];
         if (is_delivery(event)) check_delivery(group, event);
+        if (is_seen(event)) check_copy_was_there(group, event);
         if (event->deed == DEED_REMOVE && is_answered(event)) check_removal(group, event);
         if (is_found(event) && group->push != NULL && event->place != group->push->place) {
             accuse(group, FAULT_UNEXPECTED, "found in another list");

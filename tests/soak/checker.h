@@ -41,6 +41,8 @@ void verdict_deinit(struct verdict *verdict);
 // Adds the counts of `more` (and takes its notes' place in the limit).
 void verdict_add(struct verdict *verdict, const struct verdict *more);
 uint64_t verdict_faults(const struct verdict *verdict);
+// Adds a line to the notes, as long as there are few.
+void verdict_say(struct verdict *verdict, const char *what, uint64_t job, const char *why);
 void verdict_accuse(struct verdict *verdict, enum fault_kind kind, uint64_t job, const char *why);
 
 // Fills `verdict` (zeroed by the caller). The events are sorted on the way.

@@ -18,6 +18,7 @@ static const char *const deed_names[DEED_COUNT_OF] = {
     [DEED_MOVE] = "move",
     [DEED_POP] = "pop",
     [DEED_REMOVE] = "remove",
+    [DEED_SEEN] = "seen",
     [DEED_CLAIM] = "claim",
     [DEED_UNCLAIM] = "unclaim",
     [DEED_COUNT] = "count",

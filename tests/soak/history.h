@@ -20,6 +20,7 @@ enum deed {
     DEED_MOVE,   // the list's next job goes into the processing list of `place`, and to a worker
     DEED_POP,    // a job leaves the list for good; unanswered: up to `amount` jobs, unknown which
     DEED_REMOVE, // a job is acknowledged: one copy leaves the processing list; `result` says 0 or 1
+    DEED_SEEN,   // somebody looks at the processing list: the job is in it
     DEED_CLAIM,  // a note on the job is written ...
     DEED_UNCLAIM, // ... and removed
     DEED_COUNT,   // the counter `place` grows by one; `result` is its new value

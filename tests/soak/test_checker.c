@@ -18,6 +18,7 @@
 #define RETURN(job, from, to)          ANSWERED(DEED_RETURN, job, from, to, .result = 1)
 #define MOVE(job, from, to)            ANSWERED(DEED_MOVE, job, from, to, .result = 0)
 #define POP(job, from, to)             ANSWERED(DEED_POP, job, from, to, .result = 0)
+#define SEEN(job, from, to)            ANSWERED(DEED_SEEN, job, from, to, .result = 0)
 #define REMOVE(job, from, to, result_) ANSWERED(DEED_REMOVE, job, from, to, .result = (result_))
 #define CLAIM(job, from, to)           ANSWERED(DEED_CLAIM, job, from, to, .result = 1)
 #define UNCLAIM(job, from, to)         ANSWERED(DEED_UNCLAIM, job, from, to, .result = 1)
@@ -99,6 +100,7 @@ static void an_unanswered_push_may_have_happened_or_not(void **state) {
 static void an_unanswered_push_that_was_seen_may_be_lost_no_more(void **state) {
     (void)state;
     assert_guilty(FAULT_LOST, UNKNOWN(DEED_PUSH, 1, 1, 2), MOVE(1, 3, 4));
+    assert_guilty(FAULT_LOST, UNKNOWN(DEED_PUSH, 1, 1, 2), SEEN(1, 3, 4));
     assert_innocent(UNKNOWN(DEED_PUSH, 1, 1, 2), MOVE(1, 3, 4), REMOVE(1, 5, 6, 1));
 }
 
@@ -114,6 +116,8 @@ static void a_job_that_nobody_pushed_is_unexpected(void **state) {
     (void)state;
     assert_guilty(FAULT_UNEXPECTED, PUSH(1, 1, 2), POP(1, 3, 4), FOUND(2, 0));
     assert_guilty(FAULT_UNEXPECTED, MOVE(1, 3, 4));
+    assert_guilty(FAULT_UNEXPECTED, RETURN(1, 3, 4), FOUND(1, 0));
+    assert_guilty(FAULT_UNEXPECTED, SEEN(1, 3, 4));
     // ... also one that is pushed later: the future is not known to a server.
     assert_guilty(FAULT_UNEXPECTED, MOVE(1, 1, 2), PUSH(1, 3, 4), REMOVE(1, 5, 6, 1));
 }
@@ -156,6 +160,7 @@ static void a_removed_job_that_comes_back_is_returned_after_ack(void **state) {
     assert_guilty(FAULT_RETURNED, PUSH(1, 1, 2), MOVE(1, 3, 4), REMOVE(1, 5, 6, 1),
                   REMOVE(1, 7, 8, 1));
     assert_guilty(FAULT_RETURNED, PUSH(1, 1, 2), POP(1, 3, 4), FOUND(1, 0));
+    assert_guilty(FAULT_RETURNED, PUSH(1, 1, 2), MOVE(1, 3, 4), REMOVE(1, 5, 6, 1), SEEN(1, 7, 8));
 }
 
 static void a_removal_that_overlaps_a_delivery_is_no_proof(void **state) {
@@ -164,6 +169,7 @@ static void a_removal_that_overlaps_a_delivery_is_no_proof(void **state) {
     assert_innocent(PUSH(1, 1, 2), MOVE(1, 3, 4), UNKNOWN(DEED_RETURN, 1, 5, 6), MOVE(1, 7, 12),
                     REMOVE(1, 8, 11, 1), REMOVE(1, 13, 14, 1));
     assert_innocent(PUSH(1, 3, 6), MOVE(1, 2, 5), REMOVE(1, 7, 8, 1));
+    assert_innocent(PUSH(1, 1, 2), MOVE(1, 3, 4), SEEN(1, 5, 8), REMOVE(1, 6, 7, 1));
 }
 
 static void a_taken_job_that_cannot_be_removed_is_lost(void **state) {
