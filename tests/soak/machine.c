@@ -26,7 +26,6 @@ enum {
     PORT_FIRST = 20000, // below the ports the kernel gives to outgoing connections
     PORT_SPREAD = 10000,
     PORT_TRIES = 100,
-    ARGS_MAX = 40,
     NO_FUSE_CODE = 3, // of dropfs: the system has no FUSE for us
 };
 
@@ -151,26 +150,18 @@ static int choose_port(struct machine *machine) {
     return 0;
 }
 
-static void choose_options(struct machine *machine) {
-    static const char *const segments[] = {"256kb", "1mb", "4mb"};
-    static const char *const tails[] = {"0", "256kb", "64mb"};
-    static const char *const methods[] = {"fdatasync", "fdatasync", "dsync"};
-    static const char *const delays[] = {"0", "0", "500", "3000"};
-    size_t len = 0;
-    machine->options[len++] = "--log-segment-size";
-    machine->options[len++] = segments[rng_below(&machine->rng, 3)];
-    machine->options[len++] = "--log-tail-size";
-    machine->options[len++] = tails[rng_below(&machine->rng, 3)];
-    machine->options[len++] = "--log-sync-method";
-    machine->options[len++] = methods[rng_below(&machine->rng, 3)];
-    machine->options[len++] = "--log-sync-delay-us";
-    machine->options[len++] = delays[rng_below(&machine->rng, 4)];
-    machine->options[len] = NULL;
+static const char *choose(struct machine *machine, const char *const *words, size_t count) {
+    return words[rng_below(&machine->rng, count)];
 }
 
-enum machine_start machine_init(struct machine *machine, enum disk_kind kind, uint64_t seed) {
-    *machine = (struct machine){0};
-    rng_init(&machine->rng, seed);
+static const char *choose_segment_bytes(struct machine *machine) {
+    return choose(machine, (const char *const[]){"256kb", "1mb", "4mb"}, 3);
+}
+
+enum machine_start machine_init(struct machine *machine, const struct machine_options *options) {
+    *machine = (struct machine){.program = options->program};
+    if (machine->program == NULL) machine->program = ACKD_PROGRAM;
+    rng_init(&machine->rng, options->seed);
     snprintf(machine->room, sizeof machine->room, "/tmp/ackd-soak-XXXXXX");
     if (mkdtemp(machine->room) == NULL) {
         fail(machine, "%s: %s", machine->room, strerror(errno));
@@ -181,9 +172,9 @@ enum machine_start machine_init(struct machine *machine, enum disk_kind kind, ui
     path_of(machine->socket, machine->room, "socket");
     path_of(machine->output, machine->room, "output");
     machine->port = choose_port(machine);
-    choose_options(machine);
+    machine->segment_bytes = choose_segment_bytes(machine);
     mkdir(machine->data, 0700);
-    if (kind == DISK_PLAIN) return MACHINE_READY;
+    if (options->disk == DISK_PLAIN) return MACHINE_READY;
     mkdir(machine->platter, 0700);
     return mount_disk(machine);
 }
@@ -208,7 +199,7 @@ bool machine_renew(struct machine *machine) {
     }
     bool is_durable = fsync(dirfd(directory)) == 0;
     closedir(directory);
-    choose_options(machine);
+    machine->segment_bytes = choose_segment_bytes(machine);
     return is_durable || fail(machine, "%s cannot be emptied", machine->data);
 }
 
@@ -229,12 +220,33 @@ uint64_t machine_data_bytes(const struct machine *machine) {
 
 bool machine_spawn(struct machine *machine) {
     char port[16];
+    char delay[64];
     snprintf(port, sizeof port, "%d", machine->port);
-    const char *words[ARGS_MAX] = {ACKD_PROGRAM, "--dir",     machine->data,  "--port",       port,
-                                   "--bind",     "127.0.0.1", "--unixsocket", machine->socket};
-    size_t len = 9;
-    for (size_t i = 0; machine->options[i] != NULL; i++)
-        words[len++] = machine->options[i];
+    const char *tail = choose(machine, (const char *const[]){"0", "256kb", "64mb"}, 3);
+    const char *method = choose(machine, (const char *const[]){"fdatasync", "dsync"}, 2);
+    const char *delay_us = choose(machine, (const char *const[]){"0", "500", "3000"}, 3);
+    // The disk behind dropfs is slow itself, in the middle of a sync; a plain one only seems so.
+    bool is_plain = machine->disk == 0;
+    snprintf(delay, sizeof delay, "delay %s", delay_us);
+    if (!is_plain && !control(machine, delay)) return fail(machine, "dropfs does not obey");
+    const char *const words[] = {machine->program,
+                                 "--dir",
+                                 machine->data,
+                                 "--port",
+                                 port,
+                                 "--bind",
+                                 "127.0.0.1",
+                                 "--unixsocket",
+                                 machine->socket,
+                                 "--log-segment-size",
+                                 machine->segment_bytes,
+                                 "--log-tail-size",
+                                 tail,
+                                 "--log-sync-method",
+                                 method,
+                                 "--log-sync-delay-us",
+                                 is_plain ? delay_us : "0",
+                                 NULL};
     machine->server = spawn(words, machine->output, SIGKILL);
     return machine->server != 0 || fail(machine, "cannot fork: %s", strerror(errno));
 }

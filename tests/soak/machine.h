@@ -12,9 +12,10 @@
 
 #include "proto/base/rng.h"
 
-enum { MACHINE_PATH_MAX = 96, MACHINE_WHY_MAX = 512, MACHINE_OPTIONS_MAX = 16 };
+enum { MACHINE_PATH_MAX = 96, MACHINE_WHY_MAX = 512 };
 
 struct machine {
+    const char *program; // the server's
     char room[MACHINE_PATH_MAX];
     char data[MACHINE_PATH_MAX];    // --dir; with dropfs, where it is mounted
     char platter[MACHINE_PATH_MAX]; // with dropfs: what is durable
@@ -24,22 +25,29 @@ struct machine {
     pid_t server; // 0: not running
     pid_t disk;   // of dropfs; 0: a plain directory
     struct rng rng;
-    const char *options[MACHINE_OPTIONS_MAX]; // of the server, chosen anew for each data directory
-    char why[MACHINE_WHY_MAX];                // after a false
+    const char *segment_bytes; // chosen anew for each data directory
+    char why[MACHINE_WHY_MAX]; // after a false
 };
 
 enum disk_kind { DISK_PLAIN, DISK_DROPPING };
 enum machine_start { MACHINE_READY, MACHINE_NO_FUSE, MACHINE_FAILED };
 
-enum machine_start machine_init(struct machine *machine, enum disk_kind kind, uint64_t seed);
+// `program`: the server to torture, NULL for the one that was built with the soak.
+struct machine_options {
+    enum disk_kind disk;
+    uint64_t seed;
+    const char *program;
+};
+enum machine_start machine_init(struct machine *machine, const struct machine_options *options);
 // Removes the room unless it is to be kept.
 void machine_deinit(struct machine *machine, bool keeps_room);
 
-// An empty data directory, and other options; nothing may run.
+// An empty data directory; nothing may run.
 bool machine_renew(struct machine *machine);
 uint64_t machine_data_bytes(const struct machine *machine);
 
-bool machine_spawn(struct machine *machine);      // does not wait
+// Starts the server with other options and another speed of the disk each time. Does not wait.
+bool machine_spawn(struct machine *machine);
 bool machine_wait_ready(struct machine *machine); // until PING is answered
 // The power goes, or with a plain disk only the process. False: it had ended before, by itself.
 bool machine_kill(struct machine *machine);

@@ -34,9 +34,8 @@ enum {
 
 struct options {
     double minutes;
-    uint64_t seed;
     unsigned clients;
-    enum disk_kind disk;
+    struct machine_options machine;
     const char *check; // a saved history to judge; nothing else happens then
 };
 
@@ -185,9 +184,9 @@ static void print_counts(const struct soak *soak, const struct verdict *verdict)
 
 static int soak_run(struct soak *soak) {
     struct machine *machine = &soak->machine;
-    printf("seed %" PRIu64 ", %u clients, %s\n", soak->options.seed, soak->options.clients,
-           soak->options.disk == DISK_PLAIN ? "kills" : "power cuts");
-    switch (machine_init(machine, soak->options.disk, soak->options.seed)) {
+    printf("seed %" PRIu64 ", %u clients, %s\n", soak->options.machine.seed, soak->options.clients,
+           soak->options.machine.disk == DISK_PLAIN ? "kills" : "power cuts");
+    switch (machine_init(machine, &soak->options.machine)) {
     case MACHINE_NO_FUSE:
         printf("skipped: no /dev/fuse, or mounting is refused (see dropfs.output in %s)\n",
                machine->room);
@@ -214,7 +213,7 @@ static int soak_run(struct soak *soak) {
     if (!is_good) {
         printf("FAILED: seed %" PRIu64
                "; data directory, history and the server's words are in %s\n",
-               soak->options.seed, machine->room);
+               soak->options.machine.seed, machine->room);
     }
     print_counts(soak, &soak->total);
     return is_good ? EXIT_SUCCESS : EXIT_FAULTS;
@@ -239,8 +238,9 @@ static int check_saved(const struct soak *soak) {
 // ---- the command line
 
 static int usage(void) {
-    fprintf(stderr, "usage: soak [--minutes N] [--seed S] [--clients C] [--fuse]\n"
-                    "       soak --check HISTORY\n");
+    fprintf(stderr,
+            "usage: soak [--minutes N] [--seed S] [--clients C] [--fuse] [--server PROGRAM]\n"
+            "       soak --check HISTORY\n");
     return EXIT_USAGE;
 }
 
@@ -248,7 +248,7 @@ static bool read_options(struct options *options, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i];
         if (strcmp(name, "--fuse") == 0) {
-            options->disk = DISK_DROPPING;
+            options->machine.disk = DISK_DROPPING;
             continue;
         }
         if (i + 1 == argc) return false;
@@ -258,10 +258,14 @@ static bool read_options(struct options *options, int argc, char **argv) {
             options->check = value;
             continue;
         }
+        if (strcmp(name, "--server") == 0) {
+            options->machine.program = value;
+            continue;
+        }
         if (strcmp(name, "--minutes") == 0) {
             options->minutes = strtod(value, &end);
         } else if (strcmp(name, "--seed") == 0) {
-            options->seed = strtoull(value, &end, 10);
+            options->machine.seed = strtoull(value, &end, 10);
         } else if (strcmp(name, "--clients") == 0) {
             options->clients = (unsigned)strtoul(value, &end, 10);
         }
@@ -275,9 +279,12 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN); // hiredis writes to servers that were just killed
     struct soak *soak = mem_zalloc(sizeof *soak);
     soak->options = (struct options){
-        .minutes = 1, .seed = rng_system_seed() % 1000000, .clients = CLIENTS_STANDARD};
+        .minutes = 1,
+        .clients = CLIENTS_STANDARD,
+        .machine.seed = rng_system_seed() % 1000000,
+    };
     if (!read_options(&soak->options, argc, argv)) return usage();
-    rng_init(&soak->rng, soak->options.seed);
+    rng_init(&soak->rng, soak->options.machine.seed);
     int code = soak->options.check != NULL ? check_saved(soak) : soak_run(soak);
     verdict_deinit(&soak->total);
     mem_free(soak);
