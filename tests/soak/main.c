@@ -36,6 +36,7 @@ struct options {
     double minutes;
     unsigned clients;
     struct machine_options machine;
+    bool discards;     // a failing run keeps nothing: for tests that want it to fail
     const char *check; // a saved history to judge; nothing else happens then
 };
 
@@ -209,11 +210,12 @@ static int soak_run(struct soak *soak) {
     char disk[REPORT_MAX];
     machine_disk_report(machine, disk, sizeof disk);
     printf("%s", disk);
-    machine_deinit(machine, !is_good);
+    bool keeps_room = !is_good && !soak->options.discards;
+    machine_deinit(machine, keeps_room);
     if (!is_good) {
         printf("FAILED: seed %" PRIu64
-               "; data directory, history and the server's words are in %s\n",
-               soak->options.machine.seed, machine->room);
+               "; data directory, history and the server's words %s in %s\n",
+               soak->options.machine.seed, keeps_room ? "are" : "were", machine->room);
     }
     print_counts(soak, &soak->total);
     return is_good ? EXIT_SUCCESS : EXIT_FAULTS;
@@ -238,9 +240,9 @@ static int check_saved(const struct soak *soak) {
 // ---- the command line
 
 static int usage(void) {
-    fprintf(stderr,
-            "usage: soak [--minutes N] [--seed S] [--clients C] [--fuse] [--server PROGRAM]\n"
-            "       soak --check HISTORY\n");
+    fprintf(stderr, "usage: soak [--minutes N] [--seed S] [--clients C] [--fuse] [--server "
+                    "PROGRAM] [--discard]\n"
+                    "       soak --check HISTORY\n");
     return EXIT_USAGE;
 }
 
@@ -249,6 +251,10 @@ static bool read_options(struct options *options, int argc, char **argv) {
         const char *name = argv[i];
         if (strcmp(name, "--fuse") == 0) {
             options->machine.disk = DISK_DROPPING;
+            continue;
+        }
+        if (strcmp(name, "--discard") == 0) {
+            options->discards = true;
             continue;
         }
         if (i + 1 == argc) return false;
