@@ -1,0 +1,418 @@
+#include "tests/sim/images/scenario.h"
+
+enum { KIB = 1024 };
+
+static void flushed(struct life *life, const char *words) {
+    life_do(life, 0, words);
+    life_flush(life);
+}
+
+static void begin(struct life *life) {
+    life_start(life);
+    life_make_slots(life);
+}
+
+// ---- batches
+
+static void one_push(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @40");
+}
+
+static void group_in_one_batch(struct life *life) {
+    begin(life);
+    life_do(life, 0, "RPUSH jobs @40 @300");
+    life_do(life, 1, "SET name @90");
+    life_do(life, 0, "HSET h f1 @20 f2 @200");
+    life_do(life, 1, "LPUSH jobs @700");
+    life_do(life, 0, "INCR n");
+    life_flush(life);
+    life_do(life, 0, "LRANGE jobs 0 -1");
+}
+
+static void batch_while_another_fills(struct life *life) {
+    begin(life);
+    life_do(life, 0, "RPUSH jobs @100");
+    life_flush_begin(life);
+    life_do(life, 1, "RPUSH jobs @600");
+    life_do(life, 0, "LPOP jobs");
+    life_flush_run(life);
+    life_flush_begin(life);
+    life_do(life, 1, "RPUSH jobs @80");
+    life_do(life, 0, "GET nothing");
+    life_flush_run(life);
+    life_flush(life);
+}
+
+static void big_batch(struct life *life) {
+    begin(life);
+    life_do(life, 0, "RPUSH jobs @1500 @1500");
+    life_flush(life);
+    life_do(life, 0, "RPUSH jobs @4000 @3000 @20");
+    life_flush(life);
+    flushed(life, "LPOP jobs 2");
+}
+
+// Two records of 40 KiB do not fit into one segment.
+static void frame_over_batches(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+    life_do(life, 0, "RPUSH jobs @40000 @200");
+    life_do(life, 1, "RPUSH more @18000 @18000 @18000 @18000");
+    life_flush(life);
+    flushed(life, "LPOP more");
+}
+
+static void frame_over_two_segments(struct life *life) {
+    begin(life);
+    flushed(life, "SET filler @52000");
+    life_do(life, 0, "RPUSH jobs @3000 @3000 @3000");
+    life_flush_begin(life);
+    life_do(life, 1, "SET after @100");
+    life_flush_run(life);
+    life_flush(life);
+}
+
+// ---- segments and seals
+
+static void segment_begun(struct life *life) {
+    begin(life);
+    flushed(life, "SET filler @55000");
+    flushed(life, "RPUSH jobs @6000");
+    flushed(life, "RPUSH jobs @50");
+}
+
+static void seal(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @200");
+    life_seal(life);
+}
+
+static void seal_then_more(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @200");
+    life_seal(life);
+    flushed(life, "LPOP jobs");
+    life_seal(life);
+    flushed(life, "RPUSH jobs @70");
+}
+
+static void seal_in_a_full_segment(struct life *life) {
+    begin(life);
+    flushed(life, "SET filler @56500");
+    life_seal(life);
+    flushed(life, "RPUSH jobs @400");
+    life_seal(life);
+}
+
+static void slots_while_flushing(struct life *life) {
+    begin(life);
+    flushed(life, "SET filler @50000");
+    life_do(life, 0, "RPUSH jobs @9000");
+    life_make_slots_meanwhile(life);
+    life_flush(life);
+    life_do(life, 0, "RPUSH jobs @100");
+    life_flush(life);
+}
+
+// ---- starts
+
+static void clean_restart(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @200 @20");
+    life_stop(life);
+    begin(life);
+    flushed(life, "LPOP jobs");
+    life_stop(life);
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+}
+
+static void unproven_batch_written_again(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+    flushed(life, "RPUSH jobs @300 @30");
+    life_kill(life);
+    begin(life);
+    flushed(life, "LMOVE jobs taken LEFT RIGHT");
+    life_kill(life);
+    begin(life);
+    flushed(life, "RPUSH jobs @90");
+}
+
+// The write of a batch is done, its sync is not: the machine stops there.
+static void cut_between_write_and_sync(struct life *life, enum life_cut how, uint64_t seed) {
+    if (!life_is_up(life)) return;
+    // A sync that reports failure and has done nothing is the same to the disk, and ends the log.
+    life->disk.failed_syncs = 1;
+    life_flush(life);
+    life_cut(life, how, seed);
+    begin(life);
+}
+
+static void torn_tail_written_on(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+    life_do(life, 0, "RPUSH jobs @900 @900");
+    life_flush(life);
+    life_do(life, 0, "RPUSH jobs @3000");
+    cut_between_write_and_sync(life, LIFE_CUT_SOME, 9);
+    flushed(life, "RPUSH jobs @600");
+    life_seal(life);
+}
+
+static void two_crashes_in_a_row(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+    life_do(life, 0, "RPUSH jobs @1200");
+    cut_between_write_and_sync(life, LIFE_CUT_SOME, 4);
+    flushed(life, "RPUSH jobs @80");
+    life_do(life, 1, "SET k @700");
+    cut_between_write_and_sync(life, LIFE_CUT_NEW, 0);
+    flushed(life, "LPOP jobs");
+    flushed(life, "DEL k");
+}
+
+static void torn_then_torn_again(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @10 @11 @12");
+    life_do(life, 0, "RPUSH jobs @2000");
+    cut_between_write_and_sync(life, LIFE_CUT_SOME, 11);
+    life_do(life, 0, "RPUSH jobs @2100");
+    cut_between_write_and_sync(life, LIFE_CUT_SOME, 23);
+    life_do(life, 0, "LPOP jobs");
+    cut_between_write_and_sync(life, LIFE_CUT_OLD, 0);
+    flushed(life, "LPOP jobs");
+}
+
+// The kernel calls the pages clean: readers see a batch that the disk does not have.
+static void failed_sync(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+    life_do(life, 0, "RPUSH jobs @700 @15");
+    if (life_is_up(life)) life->disk.lost_syncs = 1;
+    life_flush(life);
+    life_kill(life);
+    begin(life);
+    flushed(life, "RPUSH jobs @60");
+    life_seal(life);
+    flushed(life, "LPOP jobs");
+}
+
+static void failed_sync_of_a_segment(struct life *life) {
+    begin(life);
+    flushed(life, "SET filler @54000");
+    life_do(life, 0, "RPUSH jobs @7000");
+    if (life_is_up(life)) life->disk.lost_syncs = 1;
+    life_flush(life);
+    life_kill(life);
+    begin(life);
+    flushed(life, "RPUSH jobs @60");
+    life_cut(life, LIFE_CUT_OLD, 0);
+    begin(life);
+    flushed(life, "RPUSH jobs @61");
+}
+
+static void failed_sync_of_a_seal(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+    if (life_is_up(life)) life->disk.lost_syncs = 1;
+    life_seal(life);
+    life_kill(life);
+    begin(life);
+    flushed(life, "RPUSH jobs @60");
+    flushed(life, "RPUSH jobs @61");
+}
+
+static void failed_write(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+    life_do(life, 0, "RPUSH jobs @3000");
+    if (life_is_up(life)) life->disk.failed_writes = 1;
+    life_flush(life);
+    life_kill(life);
+    begin(life);
+    flushed(life, "RPUSH jobs @60");
+}
+
+// ---- commands
+
+static void references(struct life *life) {
+    begin(life);
+    life_do(life, 0, "RPUSH jobs @20000 @20000 @200");
+    life_flush(life);
+    flushed(life, "SET text @25000");
+    flushed(life, "LMOVE jobs taken LEFT RIGHT");
+    life_do(life, 0, "RENAME text moved");
+    life_do(life, 1, "COPY jobs jobs2");
+    life_flush(life);
+    life_kill(life);
+    begin(life);
+    life_do(life, 0, "LMOVE jobs2 taken RIGHT LEFT");
+    life_do(life, 0, "COPY moved text");
+    life_flush(life);
+    flushed(life, "LRANGE taken 0 -1");
+}
+
+// References into the very batch that recovery will write elsewhere.
+static void references_in_the_last_batch(struct life *life) {
+    begin(life);
+    flushed(life, "SET other @80");
+    life_do(life, 0, "RPUSH jobs @150 @160 @170");
+    life_do(life, 0, "LMOVE jobs taken LEFT RIGHT");
+    life_do(life, 0, "COPY jobs jobs2");
+    life_do(life, 0, "RENAME jobs2 jobs3");
+    life_do(life, 1, "HSET h f @400");
+    life_do(life, 1, "COPY h h2");
+    life_flush(life);
+    life_kill(life);
+    begin(life);
+    life_do(life, 0, "LMOVE jobs taken LEFT LEFT");
+    life_do(life, 0, "COPY h2 h4");
+    life_flush(life);
+}
+
+static void pops_and_removals(struct life *life) {
+    begin(life);
+    life_do(life, 0, "RPUSH jobs a b c a @100 b");
+    life_flush(life);
+    flushed(life, "LPOP jobs");
+    flushed(life, "LREM jobs 1 a");
+    life_do(life, 0, "LMOVE jobs taken LEFT RIGHT");
+    life_flush_begin(life);
+    life_do(life, 1, "LREM taken 0 b");
+    life_flush_run(life);
+    life_flush(life);
+    flushed(life, "RPOP jobs 2");
+    life_seal(life);
+}
+
+static void expiry(struct life *life) {
+    begin(life);
+    life_do(life, 0, "SET soon @100 PX 50");
+    life_do(life, 1, "RPUSH jobs @30");
+    life_do(life, 1, "PEXPIRE jobs 5000");
+    life_flush(life);
+    life_pass(life, 100);
+    life_flush(life);
+    life_do(life, 0, "SET soon @30 PX 10");
+    life_flush(life);
+    life_kill(life);
+    begin(life);
+    life_pass(life, 6000);
+    life_do(life, 0, "GET soon");
+    life_do(life, 1, "RPUSH jobs @40");
+    life_do(life, 1, "PERSIST jobs");
+    life_flush(life);
+}
+
+static void databases(struct life *life) {
+    begin(life);
+    life_do(life, 0, "SET k @100");
+    life_do(life, 0, "RPUSH jobs @20");
+    life_do(life, 1, "SELECT 3");
+    life_do(life, 1, "SET k @200");
+    life_flush(life);
+    flushed(life, "SWAPDB 0 3");
+    life_do(life, 1, "FLUSHDB");
+    life_flush(life);
+    life_do(life, 1, "SET again @70");
+    life_do(life, 0, "MOVE k 5");
+    life_flush(life);
+    flushed(life, "FLUSHALL");
+    flushed(life, "SET k 1");
+}
+
+static void strings_and_hashes(struct life *life) {
+    begin(life);
+    life_do(life, 0, "SET s @60");
+    life_do(life, 0, "APPEND s @30");
+    life_do(life, 0, "SETRANGE s 100 @10");
+    life_flush(life);
+    life_do(life, 0, "APPEND s @400");
+    life_do(life, 1, "INCRBY n 41");
+    life_flush(life);
+    life_do(life, 1, "HSET h a @10 b @100 c @300");
+    life_do(life, 1, "HDEL h b");
+    life_do(life, 0, "HINCRBY h n 7");
+    life_flush(life);
+    life_do(life, 0, "LINSERT none BEFORE a b");
+    life_do(life, 0, "RPUSH l a c");
+    life_do(life, 0, "LINSERT l BEFORE c @80");
+    life_do(life, 0, "LSET l 0 @90");
+    life_do(life, 0, "LTRIM l 0 1");
+    life_flush(life);
+}
+
+// Room for four files. Growth is refused in the end, removals go on, out of the reserve.
+static void full_disk(struct life *life) {
+    life->disk.capacity_bytes = 4 * DISK_FILE_BYTES + 4 * KIB;
+    life->reserve_bytes = 16 * KIB;
+    life->may_refuse = true;
+    begin(life);
+    for (int i = 0; i < 7; i++)
+        flushed(life, "RPUSH jobs @20000");
+    life_do(life, 0, "LPOP jobs");
+    life_do(life, 1, "LPOP jobs");
+    life_flush(life);
+    flushed(life, "DEL jobs");
+    life_kill(life);
+    begin(life);
+    flushed(life, "LPOP jobs");
+    life_kill(life);
+    // A start after a crash takes a segment; somebody makes room for the next.
+    life->disk.capacity_bytes = UINT64_MAX;
+    begin(life);
+    flushed(life, "RPUSH jobs @30000");
+    flushed(life, "LPOP jobs");
+    life_cut(life, LIFE_CUT_OLD, 0);
+    begin(life);
+    flushed(life, "LPOP jobs");
+}
+
+const struct scenario scenarios[] = {
+    {"one-push", "one push into an empty store, from the first call on", one_push},
+    {"group", "several frames in one batch", group_in_one_batch},
+    {"pipelined", "one batch is flushed while the next fills", batch_while_another_fills},
+    {"big-batch", "batches of many sectors", big_batch},
+    {"frame-over-batches", "frames that run over batches and segments", frame_over_batches},
+    {"frame-over-segments", "a frame that begins at the end of a segment", frame_over_two_segments},
+    {"segment-begun", "a segment's header goes out with its first batch", segment_begun},
+    {"seal", "the last batch is proven by a seal", seal},
+    {"seal-then-more", "batches behind seals", seal_then_more},
+    {"seal-full-segment", "a seal in the last block of a segment", seal_in_a_full_segment},
+    {"slots-meanwhile", "slots are made between a write and its sync", slots_while_flushing},
+    {"clean-restart", "stops that leave a sealed log", clean_restart},
+    {"unproven", "the last batch is written again by recovery, then written on",
+     unproven_batch_written_again},
+    {"torn-written-on", "a torn tail is cut off, then written on", torn_tail_written_on},
+    {"two-crashes", "crashes in a row with transactions between", two_crashes_in_a_row},
+    {"torn-again", "torn three times in a row", torn_then_torn_again},
+    {"failed-sync", "a sync fails, the pages are called clean", failed_sync},
+    {"failed-sync-segment", "the same with the first batch of a segment", failed_sync_of_a_segment},
+    {"failed-sync-seal", "the same with a seal", failed_sync_of_a_seal},
+    {"failed-write", "a write fails half done", failed_write},
+    {"references", "payloads in earlier segments are moved and copied", references},
+    {"references-moved", "payloads in the batch that recovery moves", references_in_the_last_batch},
+    {"removals", "what was popped and removed stays away", pops_and_removals},
+    {"expiry", "keys expire, by time and by access", expiry},
+    {"databases", "SWAPDB, FLUSHDB, MOVE, FLUSHALL", databases},
+    {"strings-hashes", "edits of strings, hashes and lists", strings_and_hashes},
+    {"full-disk", "no room but the reserve", full_disk},
+};
+
+size_t scenario_count(void) {
+    return sizeof scenarios / sizeof scenarios[0];
+}
+
+void scenario_go_on(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH matrix @30");
+    life_do(life, 1, "RPUSH matrix @900");
+    life_do(life, 0, "LMOVE matrix matrix2 RIGHT LEFT");
+    life_flush(life);
+    life_seal(life);
+    flushed(life, "LPOP matrix2");
+    life_kill(life);
+    life_note(life);
+}

@@ -1,0 +1,406 @@
+// The arguments that usage texts name: one row a word. A command with a new word needs one row
+// here.
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/num.h"
+#include "tests/sim/workload/workload_state.h"
+
+// ---- keys: a few hot ones of each type
+
+static const char key_letters[] = "slhtzx"; // string list hash set sorted set stream
+
+enum { CLASSES = sizeof key_letters - 1, DATA_CLASSES = 3, KEYS_OF_CLASS = 6 };
+
+static int class_of_group(struct workload *workload, enum command_group group) {
+    switch (group) {
+    case GROUP_STRING:
+        return 0;
+    case GROUP_LIST:
+        return 1;
+    case GROUP_HASH:
+        return 2;
+    case GROUP_SET:
+        return 3;
+    case GROUP_SORTED_SET:
+        return 4;
+    case GROUP_STREAM:
+        return 5;
+    case GROUP_CONNECTION:
+    case GROUP_GENERIC:
+    case GROUP_SERVER:
+    case GROUP_PUBSUB:
+    case GROUP_TRANSACTIONS:
+    case GROUP_SCRIPTING:
+        break;
+    }
+    // Lists twice as often as the others.
+    const size_t drawn = below(workload, DATA_CLASSES + 1);
+    return drawn == DATA_CLASSES ? 1 : (int)drawn;
+}
+
+// Names that servers have stumbled over: empty, binary, long, of glob signs.
+static void odd_key(struct workload *workload) {
+    switch (below(workload, 4)) {
+    case 0:
+        arg_text(workload, "");
+        break;
+    case 1:
+        arg_slice(workload, SLICE("k\0\r\n\xff"));
+        break;
+    case 2:
+        arg_text(workload, "a*[b]?\\");
+        break;
+    default:
+        arg_bytes(workload, 300);
+        break;
+    }
+}
+
+static void draw_key(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    int class = class_of_group(workload, drawing->leaf->row->group);
+    if (drawing->key_class >= 0) class = drawing->key_class;
+    if (chance(workload, 5)) class = (int)below(workload, DATA_CLASSES); // the wrong type, likely
+    if (drawing->key_class < 0) drawing->key_class = class;
+    drawing->keys++;
+    if (chance(workload, 1)) {
+        odd_key(workload);
+    } else {
+        // Half of all go to the hottest key, a quarter to the next ...
+        size_t heat = 0;
+        while (heat + 1 < KEYS_OF_CLASS && chance(workload, 50)) {
+            heat++;
+        }
+        char name[8];
+        snprintf(name, sizeof name, "%c:%zu", key_letters[class], heat);
+        arg_text(workload, name);
+    }
+    workload->args[workload->argc - 1].is_key = true;
+}
+
+// ---- values
+
+enum { POOL_SIZE = 12 };
+
+// One of a few elements that come again, so that LREM, LPOS and LINSERT find them; a third of them
+// is long enough to lie in the log.
+static void draw_known(struct workload *workload) {
+    const size_t which = below(workload, POOL_SIZE);
+    char text[128];
+    const int len = snprintf(text, sizeof text, "e%zu", which);
+    const size_t wanted = which % 3 == 0 ? 60 + which : which % 3 == 1 ? 5 + which : (size_t)len;
+    memset(text + len, '.', sizeof text - (size_t)len);
+    arg_slice(workload, slice_of(text, wanted));
+}
+
+static void draw_number_text(struct workload *workload) {
+    static const char *const odd[] = {"9223372036854775807",
+                                      "-9223372036854775808",
+                                      "9223372036854775808",
+                                      "1e300",
+                                      "0.1",
+                                      "-0",
+                                      "007",
+                                      "3.0e3",
+                                      "inf",
+                                      " 5"};
+    if (chance(workload, 10)) {
+        arg_text(workload, odd[below(workload, sizeof odd / sizeof odd[0])]);
+    } else {
+        arg_i64(workload, between(workload, -100, 1000));
+    }
+}
+
+// Both sides of each border: inline (9), in memory (64), one sector, one batch and, where the
+// world's segments are known, a good part of a segment.
+static size_t draw_length(struct workload *workload) {
+    static const uint16_t borders[] = {0, 1, 8, 9, 10, 63, 64, 65, 66, 127, 128};
+    const size_t segment = workload->options.segment_bytes;
+    if (segment > 0 && below(workload, 300) == 0) {
+        return segment / 16 + below(workload, segment / 3);
+    }
+    if (chance(workload, 40)) {
+        return borders[below(workload, sizeof borders / sizeof borders[0])];
+    }
+    if (chance(workload, 70)) return below(workload, 120);
+    if (chance(workload, 80)) return below(workload, 2000);
+    return below(workload, 20000);
+}
+
+static void draw_value(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    const bool is_string = drawing->leaf->row->group == GROUP_STRING;
+    if (chance(workload, is_string ? 40 : 15)) {
+        draw_number_text(workload);
+    } else if (chance(workload, 50)) {
+        draw_known(workload);
+    } else {
+        arg_bytes(workload, draw_length(workload));
+    }
+}
+
+static void draw_field(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    char name[16];
+    if (chance(workload, 1)) {
+        arg_bytes(workload, below(workload, 100));
+        return;
+    }
+    // Now and then from so many that a hash becomes a large one.
+    snprintf(name, sizeof name, "f%zu", below(workload, chance(workload, 10) ? 1000 : 10));
+    arg_text(workload, name);
+}
+
+// ---- numbers
+
+static bool draw_extreme(struct workload *workload) {
+    static const char *const extremes[] = {
+        "9223372036854775807",
+        "-9223372036854775808",
+        "-9223372036854775807",
+        "2147483647",
+        "-2147483648",
+        "4294967296",
+        "4294967295",
+        "18446744073709551615",
+        "0",
+        "-0",
+        "+1",
+        "1 ",
+        "0x10",
+        "1.0",
+        "",
+    };
+    if (!chance(workload, 3)) return false;
+    arg_text(workload, extremes[below(workload, sizeof extremes / sizeof extremes[0])]);
+    return true;
+}
+
+static void draw_integer(struct workload *workload, int64_t low, int64_t high) {
+    if (!draw_extreme(workload)) arg_i64(workload, between(workload, low, high));
+}
+
+static void draw_index(struct drawing *drawing) {
+    draw_integer(drawing->workload, -12, 12);
+}
+
+static void draw_count(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    draw_integer(workload, chance(workload, 20) ? -5 : 1, 6);
+}
+
+// Where a string is edited: rarely far behind its end.
+static void draw_offset(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    draw_integer(workload, 0, chance(workload, 5) ? 5000 : 90);
+}
+
+static void draw_increment(struct drawing *drawing) {
+    static const char *const floats[] = {
+        "0.1",    "-2.5",   "3.0e3", "1e-9", "5e300",
+        "1e4931", "nan",    "inf",   "-inf", "0.333333333333333333",
+        "1e",     "1_000.5"};
+    struct workload *workload = drawing->workload;
+    if (strstr(drawing->leaf->row->name, "float") != NULL && chance(workload, 70)) {
+        arg_text(workload, floats[below(workload, sizeof floats / sizeof floats[0])]);
+        return;
+    }
+    draw_integer(workload, -20, 20);
+}
+
+static void draw_db(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    if (chance(workload, 5)) {
+        draw_integer(workload, -1, 20);
+    } else {
+        arg_i64(workload, (int64_t)below(workload, workload->options.databases));
+    }
+}
+
+// LINDEX counts elements, SELECT databases.
+static void draw_index_or_db(struct drawing *drawing) {
+    if (drawing->leaf->row->group == GROUP_CONNECTION) {
+        draw_db(drawing);
+    } else {
+        draw_index(drawing);
+    }
+}
+
+static void draw_numkeys(struct drawing *drawing) {
+    drawing->numkeys_at = drawing->workload->argc;
+    drawing->keys = 0;
+    arg_i64(drawing->workload, 0);
+}
+
+static void draw_client_id(struct drawing *drawing) {
+    arg_i64(drawing->workload,
+            between(drawing->workload, 0, drawing->workload->options.clients_max));
+}
+
+static void draw_number(struct drawing *drawing) {
+    draw_integer(drawing->workload, 0, 100);
+}
+
+// ---- times
+
+static void draw_milliseconds(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    draw_integer(workload, chance(workload, 5) ? -10 : 1, chance(workload, 50) ? 50 : 5000);
+}
+
+static void draw_seconds(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    draw_integer(workload, chance(workload, 10) ? -1 : 1, chance(workload, 50) ? 3 : 100);
+}
+
+static void draw_unix_ms(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    if (draw_extreme(workload)) return;
+    arg_i64(workload, workload->now_ms + between(workload, -5, chance(workload, 50) ? 50 : 5000));
+}
+
+static void draw_unix_seconds(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    if (draw_extreme(workload)) return;
+    arg_i64(workload, workload->now_ms / 1000 + between(workload, 0, 5));
+}
+
+// Of blocked commands: short, so that both the push and the deadline come first at times. What is
+// no number is refused; 0 is for ever.
+static void draw_timeout(struct drawing *drawing) {
+    static const char *const timeouts[] = {"0",   "0.01", "0.02", "0.05",  "0.1",  "0.25",
+                                           "0.5", "1",    "2",    "0.001", "1e-1", "0.0001"};
+    static const char *const wrong[] = {"-1", "inf", "nan", "1e19", "abc", "", "1 "};
+    struct workload *workload = drawing->workload;
+    if (chance(workload, 3)) {
+        arg_text(workload, wrong[below(workload, sizeof wrong / sizeof wrong[0])]);
+    } else {
+        arg_text(workload, timeouts[below(workload, sizeof timeouts / sizeof timeouts[0])]);
+    }
+}
+
+// ---- words that are chosen from a few
+
+static void draw_of(struct workload *workload, const char *const *texts, size_t count) {
+    arg_text(workload, texts[below(workload, count)]);
+}
+
+#define DRAW_OF(name, ...)                                                                         \
+    static void name(struct drawing *drawing) {                                                    \
+        static const char *const texts[] = {__VA_ARGS__};                                          \
+        draw_of(drawing->workload, texts, sizeof texts / sizeof texts[0]);                         \
+    }
+
+DRAW_OF(draw_pattern, "*", "*", "l:*", "?:[0-2]", "[^s]*", "s:1", "f[1-3]*", "a*a*a*a*b", "\\*",
+        "[", "")
+DRAW_OF(draw_type, "string", "list", "hash", "LIST", "stream", "none")
+DRAW_OF(draw_section, "server", "clients", "keyspace", "commandstats", "all", "everything",
+        "nothing")
+DRAW_OF(draw_word, "word", "a", "other-word", "with space", "")
+DRAW_OF(draw_command_name, "get", "LPUSH", "client|kill", "nonsense", "blmove")
+DRAW_OF(draw_category, "read", "write", "list", "nonsense")
+DRAW_OF(draw_parameter, "maxmemory", "*", "slowlog-*", "nonsense", "appendonly")
+DRAW_OF(draw_user, "default", "default", "somebody")
+DRAW_OF(draw_protocol, "2", "3", "3", "2", "4", "two")
+DRAW_OF(draw_address, "127.0.0.1:1", "127.0.0.1:99999", "nonsense")
+DRAW_OF(draw_cursor, "0", "0", "0", "0", "1", "17", "-1", "18446744073709551616", "x")
+
+// ---- commands within commands
+
+// COMMAND GETKEYS takes a whole command, LATENCY HISTOGRAM names.
+static void draw_command(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    const bool is_whole = strstr(drawing->leaf->row->name, "getkeys") != NULL;
+    if (!is_whole || workload->nesting > WORKLOAD_NESTING_MAX) {
+        draw_command_name(drawing);
+        return;
+    }
+    generate_leaf(workload, &workload->leaves[below(workload, workload->leaf_count)]);
+}
+
+// What stands behind the word `command` has come with it.
+static void draw_nothing(struct drawing *drawing) {
+    (void)drawing;
+}
+
+// ---- the words
+
+static const struct {
+    const char *word;
+    void (*draw)(struct drawing *drawing);
+} words[] = {
+    {"arg", draw_nothing},
+    {"category", draw_category},
+    {"client-id", draw_client_id},
+    {"clientname", draw_word},
+    {"command", draw_command},
+    {"command-name", draw_command_name},
+    {"connection-name", draw_word},
+    {"count", draw_count},
+    {"cursor", draw_cursor},
+    {"db", draw_db},
+    {"decrement", draw_increment},
+    {"destination", draw_key},
+    {"destination-db", draw_db},
+    {"element", draw_value},
+    {"end", draw_index},
+    {"event", draw_word},
+    {"exactly", draw_count},
+    {"field", draw_field},
+    {"frequency", draw_number},
+    {"increment", draw_increment},
+    {"index", draw_index_or_db},
+    {"index1", draw_db},
+    {"index2", draw_db},
+    {"ip:port", draw_address},
+    {"key", draw_key},
+    {"len", draw_number},
+    {"libname", draw_word},
+    {"libver", draw_word},
+    {"message", draw_value},
+    {"milliseconds", draw_milliseconds},
+    {"module-name", draw_word},
+    {"newkey", draw_key},
+    {"num-matches", draw_count},
+    {"numkeys", draw_numkeys},
+    {"numlocal", draw_number},
+    {"numreplicas", draw_number},
+    {"offset", draw_offset},
+    {"parameter", draw_parameter},
+    {"password", draw_word},
+    {"pattern", draw_pattern},
+    {"pivot", draw_value},
+    {"protover", draw_protocol},
+    {"rank", draw_index},
+    {"seconds", draw_seconds},
+    {"section", draw_section},
+    {"serialized-value", draw_value},
+    {"source", draw_key},
+    {"start", draw_index},
+    {"stop", draw_index},
+    {"subcommand", draw_word},
+    {"timeout", draw_timeout},
+    {"ttl", draw_milliseconds},
+    {"type", draw_type},
+    {"unix-time-milliseconds", draw_unix_ms},
+    {"unix-time-seconds", draw_unix_seconds},
+    {"username", draw_user},
+    {"value", draw_value},
+};
+
+bool word_draw(struct drawing *drawing, struct slice word) {
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (!slice_equal(word, slice_str(words[i].word))) continue;
+        words[i].draw(drawing);
+        return true;
+    }
+    return false;
+}
+
+bool word_is_known(struct slice word) {
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (slice_equal(word, slice_str(words[i].word))) return true;
+    }
+    return false;
+}

@@ -1,0 +1,72 @@
+// The inside of a workload, for the files of this folder only.
+#ifndef ACKD_TESTS_SIM_WORKLOAD_WORKLOAD_STATE_H
+#define ACKD_TESTS_SIM_WORKLOAD_WORKLOAD_STATE_H
+
+#include "proto/base/rng.h"
+#include "tests/sim/workload/policy.h"
+#include "tests/sim/workload/usage.h"
+#include "tests/sim/workload/workload.h"
+
+enum { WORKLOAD_ARGS_MAX = 256, WORKLOAD_NESTING_MAX = 2 };
+
+// A row that can be executed, with what its name needs.
+struct leaf {
+    const struct command *container; // NULL: it stands in the table itself
+    const struct command *row;
+    const struct policy *policy; // NULL: nothing special
+    struct usage usage;
+    uint64_t weight; // of all leaves together: its share of the commands
+};
+
+// An argument under construction: where its bytes stand in `bytes`.
+struct argument {
+    size_t at;
+    size_t len;
+    bool is_key;
+};
+
+struct workload {
+    struct workload_options options;
+    struct rng rng;
+    struct leaf *leaves;
+    size_t leaf_count;
+    uint64_t weight_total;
+    struct buf bytes;
+    struct argument args[WORKLOAD_ARGS_MAX];
+    struct slice argv[WORKLOAD_ARGS_MAX];
+    size_t argc;
+    int64_t now_ms;
+    unsigned nesting; // COMMAND GETKEYS draws a command inside its own
+};
+
+// What the words of one command share while it is drawn.
+struct drawing {
+    struct workload *workload;
+    const struct leaf *leaf;
+    int key_class;     // the kind of key the first one was; -1: none yet
+    size_t numkeys_at; // the argument that counts the keys behind it; 0: none
+    size_t keys;       // drawn since then
+};
+
+// ---- chance
+bool chance(struct workload *workload, unsigned percent);
+size_t below(struct workload *workload, size_t bound);
+int64_t between(struct workload *workload, int64_t low, int64_t high); // both inclusive
+
+// ---- arguments
+void arg_text(struct workload *workload, const char *text);
+void arg_slice(struct workload *workload, struct slice s);
+void arg_i64(struct workload *workload, int64_t value);
+void arg_bytes(struct workload *workload, size_t len); // of a random pattern
+
+// ---- words.c
+// Draws the argument a usage text names; false: nobody knows the word.
+bool word_draw(struct drawing *drawing, struct slice word);
+bool word_is_known(struct slice word);
+
+// ---- generate.c
+void generate_leaf(struct workload *workload, const struct leaf *leaf);
+// Spoils one of the arguments from `first` on.
+void generate_spoiled(struct workload *workload, size_t first);
+
+#endif
