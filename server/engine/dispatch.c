@@ -197,9 +197,16 @@ static int64_t took_us(struct engine *engine) {
     return took;
 }
 
-static enum dispatch_result refuse(struct client *client, struct command_slot *slot) {
+void call_seen(const struct call *call, enum engine_seen what) {
+    const struct engine_witness *witness = call->engine->witness;
+    if (witness != NULL) witness->see(witness->context, what, call, reply_written(call->client));
+}
+
+static enum dispatch_result refuse(struct call *call, struct command_slot *slot) {
+    struct client *client = call->client;
     if (slot != NULL) slot->stats.rejected++;
     count_error(client);
+    call_seen(call, ENGINE_SEEN_REFUSED);
     client_end_reply(client, 0);
     return DISPATCH_DONE;
 }
@@ -224,16 +231,16 @@ enum dispatch_result dispatch_request(struct client *client) {
     const struct request *request = &client->request;
     struct call call = call_begin(client, request->argv, request->argc);
     struct command_slot *slot = find_slot(&call);
-    if (slot == NULL) return refuse(client, NULL);
+    if (slot == NULL) return refuse(&call, NULL);
     call.command = slot->command;
     call.full_name = slot->full_name;
     client->last_command = slot->command;
-    if (!is_permitted(&call, request->bytes)) return refuse(client, slot);
+    if (!is_permitted(&call, request->bytes)) return refuse(&call, slot);
     switch (admit(&call, request->bytes)) {
     case ADMITTED:
         break;
     case REFUSED:
-        return refuse(client, slot);
+        return refuse(&call, slot);
     case HELD:
         return DISPATCH_HELD;
     }
@@ -243,6 +250,7 @@ enum dispatch_result dispatch_request(struct client *client) {
         break;
     case CALL_WAIT:
         must(client->waiter != NULL && reply_written(client).len == 0);
+        call_seen(&call, ENGINE_SEEN_WAITS);
         return DISPATCH_DONE;
     case CALL_RETRY:
         must(reply_written(client).len == 0);
@@ -255,6 +263,7 @@ enum dispatch_result dispatch_request(struct client *client) {
     }
     const bool is_error = count_error(client);
     stats_book(engine, slot, &call, took_us(engine), is_error);
+    call_seen(&call, ENGINE_SEEN_DONE);
     client_end_reply(client, MUTANT(ERROR_NOT_FENCED) && is_error ? 0 : lsn);
     return DISPATCH_DONE;
 }
@@ -280,6 +289,7 @@ static enum retry_result retry_with_room(struct waiter *waiter, struct call *cal
     }
     engine->stats.waiters_served++;
     stats_book(engine, waiter->slot, call, took_us(engine), count_error(client));
+    call_seen(call, ENGINE_SEEN_SERVED);
     waiter_finish(waiter, MUTANT(WOKEN_NOT_FENCED) ? 0 : lsn);
     return RETRY_GONE;
 }

@@ -21,6 +21,7 @@ struct engine *engine_new(const struct engine_options *options) {
     engine->host = options->host;
     engine->trace = options->trace;
     engine->clock = options->clock;
+    engine->witness = options->witness;
     engine->wall_us = options->wall_us;
     engine->monotonic_us = options->monotonic_us;
     engine->next_client_id = 1;

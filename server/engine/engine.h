@@ -52,13 +52,34 @@ struct engine_host {
     enum err (*config_write)(void *context, struct slice text, struct fault *fault);
 };
 
+struct call;
+
+// What became of a command, for a witness.
+enum engine_seen {
+    ENGINE_SEEN_DONE,     // executed, the reply is written
+    ENGINE_SEEN_REFUSED,  // not executed; the reply says why. Without arguments: a protocol error
+    ENGINE_SEEN_WAITS,    // nothing is answered yet
+    ENGINE_SEEN_SERVED,   // a waiter: executed
+    ENGINE_SEEN_UNSERVED, // a waiter: timed out or unblocked
+    ENGINE_SEEN_EXPIRED,  // no command: a key's time had come (`call` is NULL)
+};
+
+// Watches everything that is executed, in the order of execution: called when the transaction is
+// committed and before the reply gets its fence. For the simulator, which checks each reply against
+// a model; it must not change anything.
+struct engine_witness {
+    void *context;
+    void (*see)(void *context, enum engine_seen what, const struct call *call, struct slice reply);
+};
+
 struct engine_options {
     struct store *store;     // not owned
     struct options *options; // not owned; CONFIG SET changes it
     struct command_table commands;
     struct engine_host host;
-    const struct trace *trace; // may be NULL
-    const struct clock *clock; // times single commands; NULL: every command takes 0 us
+    const struct trace *trace;            // may be NULL
+    const struct clock *clock;            // times single commands; NULL: every command takes 0 us
+    const struct engine_witness *witness; // NULL but in tests
     uint64_t seed;
     int64_t wall_us; // now
     int64_t monotonic_us;

@@ -83,6 +83,7 @@ struct engine {
     struct engine_host host;
     const struct trace *trace;
     const struct clock *clock;
+    const struct engine_witness *witness;
     struct rng rng;
     int64_t wall_us;
     int64_t monotonic_us;
@@ -147,6 +148,10 @@ struct command_slot *commands_slot_of(const struct command_index *index,
 
 // The call as it is before its command is known.
 struct call call_begin(struct client *client, const struct slice *argv, size_t argc);
+
+// Tells the witness, if there is one, what became of the call. Its reply, if any, is written and
+// not yet ended.
+void call_seen(const struct call *call, enum engine_seen what);
 
 enum dispatch_result {
     DISPATCH_DONE, // answered, or now waiting for a key

@@ -23,6 +23,10 @@ void expire_run(struct engine *engine) {
         struct txn *txn = txn_begin(engine->store, now_ms);
         txn_key_expired(txn, db, buf_slice(&engine->scratch));
         txn_commit(txn);
+        const struct engine_witness *witness = engine->witness;
+        if (witness != NULL) {
+            witness->see(witness->context, ENGINE_SEEN_EXPIRED, NULL, SLICE_EMPTY);
+        }
     }
     engine->has_expired_left = true;
 }

@@ -24,9 +24,10 @@ static void protocol_error(struct client *client) {
     if (strstr(error, "client-query-buffer-limit") != NULL) {
         engine->stats.query_limit_disconnections++;
     }
-    struct reply reply = client_reply(client);
-    reply_error(&reply, error);
+    struct call call = call_begin(client, NULL, 0);
+    reply_error(&call.reply, error);
     stats_count_error(&engine->stats, slice_str("-ERR"));
+    call_seen(&call, ENGINE_SEEN_REFUSED);
     client_end_reply(client, 0);
     client->closes_after_reply = true;
 }

@@ -15,6 +15,7 @@ struct memory_file {
     size_t cap;     // bytes of both; a multiple of MEMORY_SECTOR
     size_t cached_size;
     size_t durable_size;
+    const struct vfs *sync_failed; // for this process; it was not truncated since
 };
 
 struct memory_name {
@@ -50,6 +51,7 @@ struct memory_disk {
     unsigned open_count;
     uint64_t calls;
     uint64_t dies_at; // UINT64_MAX: it does not
+    uint64_t syncs_again;
     struct memory_fault faults[MEMORY_FAULTS_MAX];
     size_t fault_count;
 };
@@ -215,6 +217,7 @@ struct outcome {
     enum err err;
     bool is_short;
     bool is_lost;
+    bool is_garbage;
 };
 
 static struct outcome enter(struct memory_disk *disk, enum memory_op op) {
@@ -242,6 +245,9 @@ static struct outcome enter(struct memory_disk *disk, enum memory_op op) {
         case MEMORY_FAIL_LOST:
             outcome.err = ERR_IO;
             outcome.is_lost = true;
+            break;
+        case MEMORY_FAIL_GARBAGE:
+            outcome.is_garbage = true;
             break;
         }
     }
@@ -289,15 +295,33 @@ static enum err memory_read_at(struct vfs_file *base, void *into, size_t len, ui
     *done = num_min(len, left);
     if (outcome.is_short && *done > 1) *done = 1 + (size_t)rng_below(&disk->rng, *done - 1);
     if (*done == 0) return ERR_NONE;
-    memcpy(into, file->cached + offset, *done);
+    char *bytes = into;
+    memcpy(bytes, file->cached + offset, *done);
+    if (outcome.is_garbage) {
+        const uint64_t bit = rng_below(&disk->rng, *done * 8);
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ (char)(1U << bit % 8));
+    }
     if ((handle->flags & VFS_DIRECT) == 0) return ERR_NONE;
     // Past the cache: the kernel first writes what is dirty, so only clean pages can differ.
-    char *bytes = into;
     for (size_t i = 0; i < *done; i++) {
         size_t at = (size_t)offset + i;
         if (!file->is_dirty[at / MEMORY_SECTOR]) bytes[i] = file->durable[at];
     }
     return ERR_NONE;
+}
+
+static enum err sync_now(struct vfs_file *base) {
+    struct memory_file *file = handle_of(base)->file;
+    struct memory_disk *disk = disk_of(base->vfs);
+    if (file->sync_failed == base->vfs) disk->syncs_again++;
+    struct outcome outcome = enter(disk, MEMORY_SYNC);
+    if (outcome.is_lost) {
+        for (size_t i = 0; i < file->cap / MEMORY_SECTOR; i++)
+            file->is_dirty[i] = false;
+    }
+    if (outcome.err == ERR_NONE) file_sync(file);
+    file->sync_failed = outcome.err == ERR_NONE ? NULL : base->vfs;
+    return outcome.err;
 }
 
 static enum err memory_write_at(struct vfs_file *base, const void *from, size_t len,
@@ -318,23 +342,15 @@ static enum err memory_write_at(struct vfs_file *base, const void *from, size_t 
     if (end > size && used_bytes(disk) + (end - size) > disk->capacity) return ERR_NO_SPACE;
     file_write(handle->file, from, len, (size_t)offset);
     if (handle->flags & VFS_DSYNC) {
-        outcome = enter(disk, MEMORY_SYNC);
-        if (outcome.err != ERR_NONE) return outcome.err;
-        file_sync(handle->file);
+        const enum err err = sync_now(base);
+        if (err != ERR_NONE) return err;
     }
     *done = len;
     return ERR_NONE;
 }
 
 static enum err memory_sync(struct vfs_file *base) {
-    struct memory_file *file = handle_of(base)->file;
-    struct outcome outcome = enter(disk_of(base->vfs), MEMORY_SYNC);
-    if (outcome.is_lost) {
-        for (size_t i = 0; i < file->cap / MEMORY_SECTOR; i++)
-            file->is_dirty[i] = false;
-    }
-    if (outcome.err == ERR_NONE) file_sync(file);
-    return outcome.err;
+    return sync_now(base);
 }
 
 static enum err memory_size(struct vfs_file *base, uint64_t *out) {
@@ -345,8 +361,11 @@ static enum err memory_size(struct vfs_file *base, uint64_t *out) {
 
 static enum err memory_truncate(struct vfs_file *base, uint64_t size) {
     struct outcome outcome = enter(disk_of(base->vfs), MEMORY_WRITE);
-    if (outcome.err == ERR_NONE) file_truncate(handle_of(base)->file, (size_t)size);
-    return outcome.err;
+    if (outcome.err != ERR_NONE) return outcome.err;
+    struct memory_file *file = handle_of(base)->file;
+    file_truncate(file, (size_t)size);
+    file->sync_failed = NULL; // whoever begins anew may sync anew
+    return ERR_NONE;
 }
 
 static enum err memory_rename(struct vfs *vfs, const char *from, const char *to) {
@@ -404,6 +423,10 @@ static enum err memory_space(struct vfs *vfs, struct vfs_space *out) {
 static void memory_free(struct vfs *vfs) {
     struct memory_disk *disk = disk_of(vfs);
     if (disk->locked_by == vfs) disk->locked_by = NULL;
+    for (size_t i = 0; i < disk->cached.count; i++) {
+        struct memory_file *file = disk->cached.items[i].file;
+        if (file->sync_failed == vfs) file->sync_failed = NULL;
+    }
     disk->open_count--;
     mem_free(vfs);
 }
@@ -460,17 +483,22 @@ static struct memory_file *file_dup(const struct memory_file *file) {
     return dup;
 }
 
+// The names as they are durable, then the changes in their order: that gives the cached ones, too.
 struct memory_disk *memory_disk_dup(const struct memory_disk *disk) {
-    must(disk->change_count == 0); // then both sets of names are the same
     struct memory_disk *dup = mem_zalloc(sizeof *dup);
     dup->rng = disk->rng;
     dup->capacity = disk->capacity;
     dup->dies_at = UINT64_MAX;
-    for (size_t i = 0; i < disk->cached.count; i++) {
-        const struct memory_name *name = &disk->cached.items[i];
+    for (size_t i = 0; i < disk->durable.count; i++) {
+        const struct memory_name *name = &disk->durable.items[i];
         struct memory_file *file = file_dup(name->file);
-        names_add(&dup->cached, name->text, file);
         names_add(&dup->durable, name->text, file);
+        names_add(&dup->cached, name->text, file);
+    }
+    for (size_t i = 0; i < disk->change_count; i++) {
+        const struct memory_change *change = &disk->changes[i];
+        struct memory_file *file = change->file == NULL ? NULL : file_dup(change->file);
+        change_name(dup, change->kind, change->from, change->to, file);
     }
     return dup;
 }
@@ -549,6 +577,10 @@ void memory_disk_die_after(struct memory_disk *disk, uint64_t calls) {
     disk->dies_at = disk->calls + calls;
 }
 
+bool memory_disk_is_dead(const struct memory_disk *disk) {
+    return disk->calls > disk->dies_at;
+}
+
 uint64_t memory_disk_calls(const struct memory_disk *disk) {
     return disk->calls;
 }
@@ -563,6 +595,10 @@ void memory_disk_fail(struct memory_disk *disk, const struct memory_fault *fault
 void memory_disk_heal(struct memory_disk *disk) {
     disk->fault_count = 0;
     disk->dies_at = UINT64_MAX;
+}
+
+void memory_disk_forgive(struct memory_disk *disk) {
+    disk->fault_count = 0;
 }
 
 void memory_disk_resize(struct memory_disk *disk, uint64_t capacity_bytes) {
@@ -585,6 +621,23 @@ size_t memory_disk_size(const struct memory_disk *disk, const char *name) {
 
 const char *memory_disk_bytes(const struct memory_disk *disk, const char *name) {
     return get_file(disk, name)->cached;
+}
+
+bool memory_disk_is_durable(const struct memory_disk *disk, const char *name, size_t offset,
+                            size_t len) {
+    const struct memory_name *kept = names_find(&disk->durable, name);
+    const struct memory_name *seen = names_find(&disk->cached, name);
+    if (kept == NULL || seen == NULL || kept->file != seen->file) return false;
+    const struct memory_file *file = kept->file;
+    if (offset + len > file->durable_size) return false;
+    for (size_t i = offset / MEMORY_SECTOR; i * MEMORY_SECTOR < offset + len; i++) {
+        if (file->is_dirty[i]) return false;
+    }
+    return memcmp(file->cached + offset, file->durable + offset, len) == 0;
+}
+
+uint64_t memory_disk_syncs_again(const struct memory_disk *disk) {
+    return disk->syncs_again;
 }
 
 void memory_disk_put(struct memory_disk *disk, const char *name, const void *bytes, size_t len,

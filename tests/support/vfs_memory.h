@@ -19,8 +19,9 @@ enum { MEMORY_SECTOR = 512, MEMORY_FAULTS_MAX = 8 };
 struct memory_disk;
 
 struct memory_disk *memory_disk_new(uint64_t seed, uint64_t capacity_bytes);
-void memory_disk_free(struct memory_disk *disk);                     // after all its vfs were freed
-struct memory_disk *memory_disk_dup(const struct memory_disk *disk); // without faults; none is open
+void memory_disk_free(struct memory_disk *disk); // after all its vfs were freed
+// As it is now, what is not durable included; without faults; none is open.
+struct memory_disk *memory_disk_dup(const struct memory_disk *disk);
 
 // A process that uses the disk. Freeing it is the end of the process: what it wrote stays in the
 // page cache, its lock is gone.
@@ -33,6 +34,7 @@ void memory_disk_cut(struct memory_disk *disk);
 // After that many more calls the machine stands still: each call fails and does nothing, until
 // memory_disk_cut.
 void memory_disk_die_after(struct memory_disk *disk, uint64_t calls);
+bool memory_disk_is_dead(const struct memory_disk *disk);   // a call has failed for that reason
 uint64_t memory_disk_calls(const struct memory_disk *disk); // made so far
 
 // ---- faults
@@ -52,6 +54,7 @@ enum memory_failure {
     MEMORY_FAIL_SHORT, // reads and writes do only a part, and say so
     MEMORY_FAIL_LOST, // a sync fails and the pages are clean from then on: the cache shows what the
                       // disk will never have
+    MEMORY_FAIL_GARBAGE, // reads give a bit that is not so, once
 };
 
 // After `after` calls of these kinds, the next `times` of them fail.
@@ -63,7 +66,8 @@ struct memory_fault {
 };
 
 void memory_disk_fail(struct memory_disk *disk, const struct memory_fault *fault);
-void memory_disk_heal(struct memory_disk *disk); // forgets all faults, death included
+void memory_disk_heal(struct memory_disk *disk);    // forgets all faults, death included
+void memory_disk_forgive(struct memory_disk *disk); // forgets all faults but death
 void memory_disk_resize(struct memory_disk *disk, uint64_t capacity_bytes);
 
 // ---- damage that the disk does by itself
@@ -75,6 +79,13 @@ void memory_disk_put(struct memory_disk *disk, const char *name, const void *byt
                      size_t offset);
 void memory_disk_lose(struct memory_disk *disk, const char *name);
 void memory_disk_shorten(struct memory_disk *disk, const char *name, size_t size);
+// Whether the bytes are there after any cut: the name is durable, no sector of them is dirty, and
+// the cache shows what the disk has.
+bool memory_disk_is_durable(const struct memory_disk *disk, const char *name, size_t offset,
+                            size_t len);
+// Syncs of a file that had failed to be synced for the same process before: a caller that tries
+// again believes what is no longer so.
+uint64_t memory_disk_syncs_again(const struct memory_disk *disk);
 // The bytes as a reader sees them; lends.
 const char *memory_disk_bytes(const struct memory_disk *disk, const char *name);
 

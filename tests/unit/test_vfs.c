@@ -218,7 +218,10 @@ static void after_a_lost_sync_the_cache_shows_what_the_disk_has_not(void **state
     assert_ok(vfs_write_at(file, "new", 3, 0), NULL);
     memory_disk_fail(disk, &(struct memory_fault){MEMORY_SYNC, 0, 1, MEMORY_FAIL_LOST});
     assert_err(ERR_IO, vfs_sync(file), NULL);
+    assert_int_equal(memory_disk_syncs_again(disk), 0);
     assert_ok(vfs_sync(file), NULL); // says so, and it is not true
+    assert_int_equal(memory_disk_syncs_again(disk), 1);
+    assert_false(memory_disk_is_durable(disk, "a", 0, 3));
     assert_memory_equal(memory_disk_bytes(disk, "a"), "new", 3);
     struct vfs_file *direct = NULL;
     assert_ok(vfs_open(vfs, "a", VFS_READ | VFS_DIRECT, &direct), NULL);
@@ -254,6 +257,49 @@ static void faults_come_after_n_calls_m_times(void **state) {
     memory_disk_free(disk);
 }
 
+static void garbage_is_one_bit_of_one_read(void **state) {
+    (void)state;
+    struct memory_disk *disk = memory_disk_new(1, 1000);
+    struct vfs *vfs = memory_disk_open(disk);
+    struct vfs_file *file = create(vfs, "a");
+    assert_ok(vfs_write_at(file, "\0\0", 2, 0), NULL);
+    memory_disk_fail(disk, &(struct memory_fault){MEMORY_READ, 0, 1, MEMORY_FAIL_GARBAGE});
+    unsigned char bytes[2] = {0};
+    assert_ok(vfs_read_at(file, bytes, 2, 0), NULL);
+    const unsigned both = bytes[0] | bytes[1];
+    assert_true(both != 0 && (both & (both - 1)) == 0 && (bytes[0] == 0 || bytes[1] == 0));
+    assert_ok(vfs_read_at(file, bytes, 2, 0), NULL);
+    assert_true(bytes[0] == 0 && bytes[1] == 0);
+    vfs_close(file);
+    vfs_free(vfs);
+    memory_disk_free(disk);
+}
+
+static void a_copy_of_a_disk_has_what_is_not_durable_yet(void **state) {
+    (void)state;
+    struct memory_disk *disk = memory_disk_new(1, 1 << 20);
+    struct vfs *vfs = memory_disk_open(disk);
+    struct vfs_file *file = create(vfs, "a");
+    assert_ok(vfs_write_at(file, "old", 3, 0), NULL);
+    assert_ok(vfs_sync(file), NULL);
+    assert_false(memory_disk_is_durable(disk, "a", 0, 3)); // its name is not
+    assert_ok(vfs_sync_dir(vfs), NULL);
+    assert_true(memory_disk_is_durable(disk, "a", 0, 3));
+    assert_ok(vfs_write_at(file, "new", 3, 0), NULL);
+    assert_ok(vfs_rename(vfs, "a", "b"), NULL);
+    struct memory_disk *dup = memory_disk_dup(disk);
+    assert_true(memory_disk_has(dup, "b") && !memory_disk_has(dup, "a"));
+    assert_memory_equal(memory_disk_bytes(dup, "b"), "new", 3);
+    assert_false(memory_disk_is_durable(dup, "b", 0, 3));
+    memory_disk_cut(dup);
+    assert_true(memory_disk_has(dup, "a") != memory_disk_has(dup, "b"));
+    assert_memory_equal(memory_disk_bytes(disk, "b"), "new", 3); // the first one knows nothing
+    memory_disk_free(dup);
+    vfs_close(file);
+    vfs_free(vfs);
+    memory_disk_free(disk);
+}
+
 #define ON_BOTH(test)                                                                              \
     {#test " (posix)", test, posix_setup, teardown, NULL}, {                                       \
 #test " (memory)", test, memory_setup, teardown, NULL                                      \
@@ -272,6 +318,8 @@ int main(void) {
         cmocka_unit_test(a_name_is_durable_only_after_sync_dir),
         cmocka_unit_test(after_a_lost_sync_the_cache_shows_what_the_disk_has_not),
         cmocka_unit_test(faults_come_after_n_calls_m_times),
+        cmocka_unit_test(garbage_is_one_bit_of_one_read),
+        cmocka_unit_test(a_copy_of_a_disk_has_what_is_not_durable_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

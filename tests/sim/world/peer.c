@@ -1,0 +1,225 @@
+// Clients and the wires to them. Bytes are split, merged, delayed and cut off; some clients read
+// slowly or not at all.
+//
+// What the engine writes for a client is kept here beside it (owed), so that what really leaves can
+// be held against it: the same bytes, in the same order, and none that tells of a frame which a cut
+// could still take.
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "proto/base/num.h"
+#include "tests/sim/world/state.h"
+
+enum { READ_MOST = 64, OWED_TRIM = 4096 };
+
+static struct peer_mark *mark_at(struct peer *peer, size_t i) {
+    return &peer->marks[(peer->mark_first + i) % peer->mark_cap];
+}
+
+static void mark_add(struct peer *peer, const struct peer_mark *mark) {
+    if (peer->mark_count == peer->mark_cap) {
+        const size_t cap = peer->mark_cap == 0 ? 16 : peer->mark_cap * 2;
+        struct peer_mark *marks = mem_alloc_array(cap, sizeof *marks);
+        for (size_t i = 0; i < peer->mark_count; i++)
+            marks[i] = *mark_at(peer, i);
+        mem_free(peer->marks);
+        peer->marks = marks;
+        peer->mark_first = 0;
+        peer->mark_cap = cap;
+    }
+    peer->mark_count++;
+    *mark_at(peer, peer->mark_count - 1) = *mark;
+}
+
+// ---- life
+
+void peer_connect(struct world *world, struct peer *peer) {
+    must(peer->client == NULL);
+    const struct client_origin origin = {.address = "127.0.0.1:5000",
+                                         .local_address = "127.0.0.1:6379",
+                                         .fd = -1,
+                                         .is_loopback = true};
+    struct slice refusal;
+    peer->client = engine_connect(world->engine, &origin, peer, &refusal);
+    if (peer->client == NULL) return;
+    const uint64_t mood = rng_below(&world->rng, 8);
+    peer->reading = mood == 0 ? READING_SOME : READING_ALL;
+    story_tell(world->story, "client %llu connects", (unsigned long long)peer->client->id);
+    if (peer->worker != NULL) worker_connected(peer->worker);
+}
+
+void peer_wait_end(struct peer *peer) {
+    peer->wait.command = NULL;
+}
+
+// Everything between the client and the server is gone.
+void peer_forget(struct world *world, struct peer *peer) {
+    if (peer->client == NULL) return;
+    mirror_left(world, peer->client->id);
+    engine_disconnect(peer->client);
+    peer->client = NULL;
+    buf_reset(&peer->out);
+    peer->out_at = 0;
+    peer->said = 0;
+    peer->seen = 0;
+    peer->is_paused = false;
+    buf_reset(&peer->owed);
+    peer->mark_count = 0;
+    peer_wait_end(peer);
+    if (peer->worker != NULL) worker_cut_off(&world->jobs, peer->worker);
+}
+
+void peer_leave(struct world *world, struct peer *peer) {
+    if (peer->client == NULL) return;
+    story_tell(world->story, "client %llu goes", (unsigned long long)peer->client->id);
+    peer_forget(world, peer);
+}
+
+void peer_deinit(struct peer *peer) {
+    buf_deinit(&peer->out);
+    buf_deinit(&peer->owed);
+    buf_deinit(&peer->wait.bytes);
+    mem_free(peer->wait.argv);
+    mem_free(peer->marks);
+    worker_free(peer->worker);
+    *peer = (struct peer){0};
+}
+
+// ---- what they say
+
+void peer_say(struct peer *peer, const struct slice *argv, size_t argc) {
+    buf_append_byte(&peer->out, '*');
+    buf_append_u64(&peer->out, argc);
+    buf_append_str(&peer->out, "\r\n");
+    for (size_t i = 0; i < argc; i++) {
+        buf_append_byte(&peer->out, '$');
+        buf_append_u64(&peer->out, argv[i].len);
+        buf_append_str(&peer->out, "\r\n");
+        buf_append_slice(&peer->out, argv[i]);
+        buf_append_str(&peer->out, "\r\n");
+    }
+    peer->said++;
+}
+
+void peer_send(struct world *world, struct peer *peer, size_t most) {
+    while (most > 0 && peer->out_at < peer->out.len && peer->client != NULL && !peer->is_paused) {
+        struct client *client = peer->client;
+        if (client->closes_now || client->closes_after_reply) return;
+        size_t room = 0;
+        char *into = engine_input(client, &room);
+        const size_t len = num_min(num_min(most, room), peer->out.len - peer->out_at);
+        memcpy(into, peer->out.data + peer->out_at, len);
+        peer->out_at += len;
+        most -= len;
+        const enum feed fed = engine_feed(client, len);
+        mirror_after(world);
+        peer->is_paused = fed == FEED_PAUSED;
+        if (fed == FEED_CLOSE) return;
+    }
+    if (peer->out_at == peer->out.len) {
+        buf_reset(&peer->out);
+        peer->out_at = 0;
+    }
+}
+
+// ---- what they hear
+
+void peer_write(struct peer *peer, struct slice reply, uint64_t frames) {
+    if (reply.len == 0) return;
+    buf_append_slice(&peer->owed, reply);
+    mark_add(peer, &(struct peer_mark){.bytes = reply.len, .frames = frames});
+}
+
+// The first byte of a reply leaves.
+static void reveal(struct world *world, struct peer *peer, struct peer_mark *mark) {
+    mark->is_begun = true;
+    if (!witness_is_safe(world, mark->frames))
+        world_broke(world, 1,
+                    "client %llu is told of frame %llu, which a power cut could still take "
+                    "(safe: %zu)",
+                    (unsigned long long)peer->client->id, (unsigned long long)mark->frames,
+                    world->ledger.safe);
+    if (world->ledger.told < mark->frames) world->ledger.told = (size_t)mark->frames;
+}
+
+static void deliver(struct world *world, struct peer *peer, struct slice bytes) {
+    if (bytes.len > peer->owed.len || memcmp(bytes.data, peer->owed.data, bytes.len) != 0)
+        world_broke(world, 12, "client %llu gets other bytes than its commands answered",
+                    (unsigned long long)peer->client->id);
+    size_t at = 0;
+    while (at < bytes.len) {
+        struct peer_mark *mark = mark_at(peer, 0);
+        if (!mark->is_begun) reveal(world, peer, mark);
+        const size_t len = num_min(mark->bytes, bytes.len - at);
+        const struct slice piece = slice_sub(bytes, at, at + len);
+        if (peer->worker != NULL) worker_hears(world, peer, piece, len == mark->bytes);
+        at += len;
+        mark->bytes -= len;
+        if (mark->bytes > 0) continue;
+        peer->mark_first = (peer->mark_first + 1) % peer->mark_cap;
+        peer->mark_count--;
+    }
+    buf_remove_front(&peer->owed, bytes.len);
+    world->figures->told_bytes += bytes.len;
+}
+
+static size_t appetite(struct world *world, const struct peer *peer, bool all) {
+    if (all) return SIZE_MAX;
+    switch (peer->reading) {
+    case READING_ALL:
+        return SIZE_MAX;
+    case READING_SOME:
+        return 1 + (size_t)rng_below(&world->rng, READ_MOST);
+    case READING_NOTHING:
+        return 0;
+    }
+    return 0;
+}
+
+static void carry(struct world *world, struct peer *peer, bool all) {
+    struct client *client = peer->client;
+    if (!client->closes_now) {
+        struct slice bytes = outbox_sendable(&client->outbox);
+        bytes.len = num_min(bytes.len, appetite(world, peer, all));
+        if (bytes.len > 0) {
+            deliver(world, peer, bytes);
+            engine_sent(client, bytes.len);
+        }
+    }
+    if (client_is_finished(client)) {
+        if (!client->closes_now && peer->mark_count > 0)
+            world_broke(world, 12, "client %llu is closed before its replies have left",
+                        (unsigned long long)client->id);
+        story_tell(world->story, "client %llu is closed", (unsigned long long)client->id);
+        peer_forget(world, peer);
+    }
+}
+
+// The engine's list says who has news; but a slow reader's news is old, so all are asked.
+void peers_carry(struct world *world, bool all) {
+    while (engine_next_sendable(world->engine) != NULL) {
+    }
+    for (size_t i = 0; i < WORLD_PEERS; i++) {
+        struct peer *peer = &world->peers[i];
+        if (peer->client != NULL) carry(world, peer, all);
+    }
+}
+
+// ---- who waits
+
+void peer_wait_begin(struct world *world, struct peer *peer, const struct call *call) {
+    struct peer_wait *wait = &peer->wait;
+    buf_reset(&wait->bytes);
+    for (size_t i = 0; i < call->argc; i++)
+        buf_append_slice(&wait->bytes, call->argv[i]);
+    wait->argv = mem_realloc(wait->argv, call->argc * sizeof *wait->argv);
+    wait->argc = call->argc;
+    size_t at = 0;
+    for (size_t i = 0; i < call->argc; i++) {
+        wait->argv[i] = slice_sub(buf_slice(&wait->bytes), at, at + call->argv[i].len);
+        at += call->argv[i].len;
+    }
+    wait->command = call->command;
+    wait->db = call->db;
+    wait->since_ms = call->now_ms;
+    wait->order = ++world->waits_begun;
+}

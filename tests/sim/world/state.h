@@ -1,0 +1,194 @@
+// The inside of a world, shared by the files of this room and nobody else.
+//
+//   world.c    draws what happens next          machine.c  process, disk, log thread, crashes
+//   peer.c     clients and the wires to them    witness.c  what the engine executed
+//   quiet.c    what must be so at quiet moments  forks.c    crashes and rot beside the run
+//   worker.c   jobs and the account of them     mirror.c   the naive model of all of it
+#ifndef ACKD_TESTS_SIM_WORLD_STATE_H
+#define ACKD_TESTS_SIM_WORLD_STATE_H
+
+#include "proto/base/rng.h"
+#include "server/engine/call.h"
+#include "server/engine/engine.h"
+#include "server/options/options.h"
+#include "storage/store.h"
+#include "tests/sim/workload/workload.h"
+#include "tests/sim/world/ledger.h"
+#include "tests/sim/world/mirror.h"
+#include "tests/sim/world/worker.h"
+#include "tests/sim/world/world.h"
+#include "tests/support/vfs_memory.h"
+
+enum {
+    WORLD_PEERS = 36,
+    WORLD_WORKERS = 10, // of them, in a world with jobs
+    WORLD_DATABASES = 16,
+    WORLD_SLOTS = 28,     // a disk with more segment files is left for a new one: starts read all
+    WORLD_NESTED_MAX = 3, // crashes of one recovery
+    WORLD_SETTLE_MAX = 20000, // turns until everything must have come to rest
+};
+
+// One reply on its way.
+struct peer_mark {
+    size_t bytes;    // not delivered yet
+    uint64_t frames; // what it may tell of
+    bool is_begun;
+};
+
+enum peer_reading { READING_ALL, READING_SOME, READING_NOTHING };
+
+// What a blocked client asked for; owns a copy.
+struct peer_wait {
+    const struct command *command; // NULL: is not blocked
+    unsigned db;
+    size_t argc;
+    struct slice *argv;
+    struct buf bytes;
+    int64_t since_ms;
+    uint64_t order; // who began to wait first
+};
+
+// A client with its side of the wire.
+struct peer {
+    struct client *client; // NULL: not connected
+    struct buf out;        // said, not all of it has arrived
+    size_t out_at;
+    size_t said; // complete commands put on the wire ...
+    size_t seen; // ... and of those the engine has dealt with
+    bool is_paused;
+    enum peer_reading reading;
+    struct buf owed; // written by the engine, not delivered yet
+    struct peer_mark *marks;
+    size_t mark_first;
+    size_t mark_count;
+    size_t mark_cap;
+    struct peer_wait wait;
+    struct worker *worker; // NULL: says what the workload draws
+};
+
+// A job of the log thread, or of the one that makes slots.
+struct world_job {
+    struct log_flush *flush;
+    struct log_slots *slots;
+    bool has_run;
+    enum err err;
+};
+
+struct world {
+    const struct world_options *options;
+    struct story *story;
+    struct world_figures *figures;
+    struct rng rng;
+    int64_t wall_us;
+    int64_t monotonic_us;
+    struct clock clock;
+    struct trace trace;
+
+    // The machine.
+    struct memory_disk *disk;
+    struct vfs *vfs;
+    struct store *store;
+    struct options config;
+    struct engine *engine; // NULL: not running
+    struct engine_witness witness;
+    struct world_job flusher;
+    struct world_job maker;
+    uint64_t salt; // two starts must not have the same seed
+    enum log_sync_method sync_method;
+    unsigned slots_ahead;
+    size_t tail_bytes;
+    uint64_t recovered; // frames this process found
+    bool is_stopping;   // SHUTDOWN was asked for
+    bool is_broken;     // the log is: some steps more, then the process ends
+    unsigned broken_steps;
+    bool is_full; // the disk is kept small
+    unsigned starts_while_full;
+    uint64_t full_lsn; // where growth was refused first
+    bool reads_fail;   // a read may have failed or lied
+
+    struct ledger ledger;
+    struct peer peers[WORLD_PEERS];
+    uint64_t waits_begun;
+    struct workload *workload;
+    struct jobs jobs;
+    bool has_jobs;
+    struct mirror *mirror;
+    struct buf scratch;
+};
+
+static inline bool world_has(const struct world *world, enum world_fault fault) {
+    return (world->options->without & (unsigned)fault) == 0;
+}
+
+// True once in so many times.
+static inline bool world_chance(struct world *world, uint64_t times) {
+    return rng_below(&world->rng, times) == 0;
+}
+
+// A promise of PROOF.md is broken: says so in the story and ends the process.
+_Noreturn void world_broke(struct world *world, unsigned promise, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+int64_t world_now_ms(const struct world *world);
+void world_pass_time(struct world *world, int64_t us);
+
+// ---- machine.c
+
+void machine_new_life(struct world *world); // a new disk, and a first start on it
+void machine_end(struct world *world);      // everything goes, the disk too
+void machine_power_cut(struct world *world);
+void machine_kill(struct world *world);
+void machine_stop(struct world *world); // as SHUTDOWN: flush, seal, close; then start again
+void machine_fill_disk(struct world *world);
+void machine_make_room(struct world *world);
+bool machine_is_dead(const struct world *world);
+struct store_options machine_store_options(struct world *world);
+
+// Steps of the log thread and of the maker of slots; false: there is nothing to do.
+bool machine_flush_begin(struct world *world);
+bool machine_flush_run(struct world *world);
+bool machine_flush_end(struct world *world);
+bool machine_slots_begin(struct world *world);
+bool machine_slots_run(struct world *world);
+bool machine_slots_end(struct world *world);
+bool machine_seal(struct world *world);
+void machine_run(struct world *world); // a turn of the engine
+// All is executed, flushed and delivered. False: the machine has died or the log is broken.
+bool machine_settle(struct world *world);
+
+// ---- peer.c
+
+void peer_connect(struct world *world, struct peer *peer);
+void peer_leave(struct world *world, struct peer *peer);  // the client goes
+void peer_forget(struct world *world, struct peer *peer); // what was between it and the server
+void peer_deinit(struct peer *peer);
+void peer_say(struct peer *peer, const struct slice *argv, size_t argc);
+// A part of what was said arrives.
+void peer_send(struct world *world, struct peer *peer, size_t most);
+void peer_write(struct peer *peer, struct slice reply, uint64_t frames);
+// Delivers what may leave, as far as they read; closes who is finished.
+void peers_carry(struct world *world, bool all);
+void peer_wait_begin(struct world *world, struct peer *peer, const struct call *call);
+void peer_wait_end(struct peer *peer);
+
+// ---- witness.c
+
+void witness_see(void *context, enum engine_seen what, const struct call *call, struct slice reply);
+// Whether no cut can take the first so many frames any more: the disk is asked, not the log.
+bool witness_is_safe(struct world *world, uint64_t frames);
+
+// ---- quiet.c
+
+void quiet_check(struct world *world); // after machine_settle
+
+// ---- forks.c
+
+// A copy of the disk loses its power now and is started: it must know all that was told.
+void forks_cut(struct world *world);
+// A copy of a disk at rest is damaged: its start is refused, or it knows all.
+void forks_rot(struct world *world);
+// What a start found, of the run itself or of a copy.
+void forks_check_found(struct world *world, const struct store *store, uint64_t frames,
+                       const char *who);
+
+#endif

@@ -1,0 +1,163 @@
+// What the engine executed, one after the other, and what may be told of it.
+#include "proto/base/must.h"
+#include "proto/base/num.h"
+#include "storage/log/segment.h"
+#include "tests/sim/world/state.h"
+
+enum { SHOWN_ARGS = 6, SHOWN_BYTES = 24, SHOWN_REPLY = 40 };
+
+// ---- the ledger
+
+static void note_commits(struct world *world) {
+    struct ledger *ledger = &world->ledger;
+    const struct log *log = store_log(world->store);
+    const uint64_t count = world->recovered + log_stats(log).frames;
+    must(count >= ledger->count);
+    if (count == ledger->count) return;
+    // A retry that goes on waiting may have committed something unseen: the state between is not
+    // known.
+    struct ledger_frame frame = {.end_lsn = log_end_lsn(log)};
+    while (ledger->count + 1 < count)
+        ledger_add(ledger, &frame);
+    frame.digest = keyspace_digest(store_keyspace(world->store));
+    frame.has_digest = true;
+    ledger_add(ledger, &frame);
+    world->figures->frames++;
+}
+
+// ---- what the disk has for sure
+
+// Walks over the log from what is known to be safe, through batches that may begin before it, and
+// the headers of their segments.
+bool witness_is_safe(struct world *world, uint64_t frames) {
+    struct ledger *ledger = &world->ledger;
+    if (frames <= ledger->safe) return true;
+    if (frames > ledger->count) return false;
+    const struct log *log = store_log(world->store);
+    const uint64_t segment_bytes = log_segment_bytes(log);
+    const uint64_t end = ledger->frames[frames].end_lsn;
+    uint64_t at = ledger->safe_lsn / LOG_ALIGN * LOG_ALIGN;
+    while (at < end) {
+        const uint64_t next = (at / segment_bytes + 1) * segment_bytes;
+        const uint64_t stop = num_min(end, next);
+        uint32_t slot = 0;
+        uint32_t offset = 0;
+        if (log_locate(log, at, &slot, &offset)) {
+            char name[SEGMENT_NAME_BYTES];
+            segment_name(name, slot);
+            if (!memory_disk_is_durable(world->disk, name, 0, LOG_ALIGN) ||
+                !memory_disk_is_durable(world->disk, name, offset, (size_t)(stop - at)))
+                return false;
+        }
+        at = stop;
+    }
+    ledger->safe = (size_t)frames;
+    ledger->safe_lsn = end;
+    return true;
+}
+
+// ---- what a reply tells
+
+static bool begins(struct slice reply, const char *text) {
+    const size_t len = strlen(text);
+    return reply.len >= len && memcmp(reply.data, text, len) == 0;
+}
+
+// Connection commands and those that say so tell nothing of data; neither does a refusal.
+static bool tells_of_data(enum engine_seen what, const struct call *call) {
+    if (what == ENGINE_SEEN_REFUSED) return false;
+    const struct command *command = call->command;
+    if ((command->traits & (COMMAND_READS | COMMAND_WRITES)) != 0) return true;
+    return command->group != GROUP_CONNECTION && (command->traits & COMMAND_UNFENCED) == 0;
+}
+
+static bool is_removal(const struct call *call) {
+    const unsigned traits = call->command->traits;
+    return (traits & COMMAND_WRITES) != 0 && (traits & COMMAND_GROWS) == 0;
+}
+
+// Promise 8: at first growth is refused, and removals go on until the reserve is used up, which is
+// told by how far the log has moved since. A removal that moves whole values may need more.
+static void check_refusal(struct world *world, const struct call *call, struct slice reply) {
+    if (!begins(reply, "-NOSPACE")) return;
+    const uint64_t end = log_end_lsn(store_log(world->store));
+    if (!world->is_full) world_broke(world, 8, "-NOSPACE although the disk has room");
+    if (!is_removal(call)) {
+        if (world->full_lsn == 0) world->full_lsn = end;
+        return;
+    }
+    size_t bytes = 0;
+    for (size_t i = 0; i < call->argc; i++)
+        bytes += call->argv[i].len;
+    const bool is_small = bytes < 1024 && call->argc < 16 && call->command->keys[1].use == KEY_NONE;
+    const size_t half = log_segment_bytes(store_log(world->store)) / 2;
+    if (is_small && world->full_lsn != 0 && end - world->full_lsn < half)
+        world_broke(world, 8,
+                    "'%s' is refused, and the reserve cannot be used up: the log moved "
+                    "%llu bytes since growth was refused",
+                    call->full_name, (unsigned long long)(end - world->full_lsn));
+}
+
+// ---- in words
+
+static size_t show(char *into, size_t cap, struct slice s, size_t most) {
+    size_t at = 0;
+    for (size_t i = 0; i < s.len && i < most && at + 1 < cap; i++) {
+        const char c = s.data[i];
+        into[at++] = c >= ' ' && c <= '~' ? c : '.';
+    }
+    if (s.len > most && at + 4 < cap) {
+        memcpy(into + at, "...", 3);
+        at += 3;
+    }
+    into[at] = '\0';
+    return at;
+}
+
+// What depends on the machine under the world: its memory, its time.
+static bool is_volatile(const struct call *call) {
+    return call->argc > 0 && (slice_is(call->argv[0], "info") || slice_is(call->argv[0], "memory"));
+}
+
+static const char *const seen_words[] = {"",          " (refused)", " (waits)",
+                                         " (served)", " (in vain)", ""};
+
+static void tell(struct world *world, enum engine_seen what, const struct call *call,
+                 struct slice reply) {
+    char line[STORY_LINE_MAX];
+    size_t at = 0;
+    for (size_t i = 0; i < call->argc && i < SHOWN_ARGS && at + 2 < sizeof line; i++) {
+        at += show(line + at, sizeof line - at - 1, call->argv[i], SHOWN_BYTES);
+        line[at++] = ' ';
+    }
+    line[at] = '\0';
+    char heard[SHOWN_REPLY + 4] = "";
+    if (!is_volatile(call)) {
+        show(heard, sizeof heard, reply, SHOWN_REPLY);
+        story_hash(world->story, reply);
+    }
+    story_tell(world->story, "client %llu: %s-> %s%s [%zu]", (unsigned long long)call->client->id,
+               line, heard, seen_words[what], world->ledger.count);
+}
+
+// ---- the witness
+
+void witness_see(void *context, enum engine_seen what, const struct call *call,
+                 struct slice reply) {
+    struct world *world = context;
+    note_commits(world);
+    if (what == ENGINE_SEEN_EXPIRED) return;
+    struct peer *peer = call->client->conn;
+    tell(world, what, call, reply);
+    if (what == ENGINE_SEEN_DONE || what == ENGINE_SEEN_REFUSED) peer->seen++;
+    if (what == ENGINE_SEEN_WAITS) peer_wait_begin(world, peer, call);
+    if (what == ENGINE_SEEN_SERVED || what == ENGINE_SEEN_UNSERVED) {
+        peer->seen++;
+        peer_wait_end(peer);
+    }
+    world->figures->commands++;
+    if (call->argc > 0 && call->command != NULL) check_refusal(world, call, reply);
+    mirror_see(world, what, call, reply);
+    if (call->client->reply_mode != CLIENT_REPLY_ON) return;
+    peer_write(peer, reply, tells_of_data(what, call) ? world->ledger.count : 0);
+}
