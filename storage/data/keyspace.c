@@ -40,7 +40,7 @@ struct keyspace *keyspace_new(unsigned databases, const struct blob_space *space
 
 void keyspace_free(struct keyspace *keyspace) {
     if (keyspace == NULL) return;
-    for (unsigned db = 0; db < keyspace->count; db++)
+    for (unsigned db = 0; db < keyspace->used; db++) // the others hold nothing
         keyspace_flush(keyspace, db);
     mem_free(keyspace->databases);
     mem_free(keyspace->live);

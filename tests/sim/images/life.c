@@ -60,7 +60,9 @@ void life_note(struct life *life) {
     struct moment *moment = &life->moments[life->moment_count++];
     moment->state = life->disk.state;
     moment->bounds = life->bounds;
-    moment->capacity_bytes = life->disk.capacity_bytes;
+    // A store that has filled its disk starts once more, out of the slot that is kept for that; each
+    // start takes one, so that the next needs room.
+    moment->capacity_bytes = life->starts <= 1 ? life->disk.capacity_bytes : UINT64_MAX;
     moment->call = life->disk.call;
     moment->first_image = 0;
     moment->images = 0;
@@ -199,8 +201,10 @@ static void take_replies(struct life *life, struct life_client *client) {
     while (reader_next(reader, &value) == READER_READY) {
         must(count < client->pending_count);
         const struct history_node *told = client->pending[count++];
-        if (told->index > life->bounds.low->index) life->bounds.low = told;
-        if (value->type == VALUE_ERROR && !life->may_refuse && life->wrong.len == 0) {
+        bool is_error = value->type == VALUE_ERROR;
+        if (!is_error && told != NULL && told->index > life->bounds.low->index)
+            life->bounds.low = told;
+        if (is_error && !life->may_refuse && life->wrong.len == 0) {
             life->wrong_kind = VERDICT_SILENT;
             buf_printf(&life->wrong, "a command was answered with %.*s", (int)value->text.len,
                        value->text.data);
@@ -293,6 +297,14 @@ static void finish(struct life *life, struct client *client, const char *what) {
     must(client->state == CLIENT_IDLE);
 }
 
+// Replies of commands like SELECT tell nothing of the data and wait for nothing.
+static bool tells(const struct life *life, const char *words) {
+    const struct command *command =
+        engine_find_command(life->engine, slice_of(words, strcspn(words, " ")));
+    must(command != NULL);
+    return command->group != GROUP_CONNECTION && (command->traits & COMMAND_UNFENCED) == 0;
+}
+
 void life_do(struct life *life, unsigned who, const char *words) {
     if (!life_is_up(life) || log_is_broken(log_of(life))) return;
     struct life_client *own = &life->clients[who];
@@ -312,7 +324,7 @@ void life_do(struct life *life, unsigned who, const char *words) {
     look(life, words);
     finish(life, client, words);
     // Whatever the reply tells, it is of the state that all transactions so far have made.
-    own->pending[own->pending_count++] = life->bounds.tip;
+    own->pending[own->pending_count++] = tells(life, words) ? life->bounds.tip : NULL;
     carry_replies(life);
 }
 

@@ -40,7 +40,8 @@ struct moment {
 struct life_client {
     struct client *client; // NULL: not connected
     struct buf seen;
-    const struct history_node *pending[LIFE_PENDING_MAX]; // what each reply to come will tell of
+    const struct history_node
+        *pending[LIFE_PENDING_MAX]; // what each reply to come will tell of; NULL: nothing
     size_t pending_count;
 };
 
