@@ -427,7 +427,9 @@ static inline int64_t world_clock_us(void *context) {
     return world->clock_us += 10;
 }
 
-static inline struct world *world_open(uint64_t capacity_bytes) {
+// With another table than the one above, and the process that its commands ask for.
+static inline struct world *world_open_with(uint64_t capacity_bytes, struct command_table table,
+                                            const struct engine_host *host) {
     struct world *world = mem_zalloc(sizeof *world);
     world->disk = memory_disk_new(1, capacity_bytes);
     world->vfs = memory_disk_open(world->disk);
@@ -445,12 +447,12 @@ static inline struct world *world_open(uint64_t capacity_bytes) {
     struct fault fault = {0};
     assert_ok(store_open(&world->store, world->vfs, &store_options, &recovery, &fault), &fault);
     options_init(&world->options);
-    static const size_t rows = sizeof world_table / sizeof world_table[0];
     world->clock = (struct clock){.context = world, .monotonic_us = world_clock_us};
     const struct engine_options options = {
         .store = world->store,
         .options = &world->options,
-        .commands = {world_table, rows},
+        .commands = table,
+        .host = *host,
         .clock = &world->clock,
         .seed = 7,
         .wall_us = world->now_ms * 1000,
@@ -459,6 +461,12 @@ static inline struct world *world_open(uint64_t capacity_bytes) {
     world->engine = engine_new(&options);
     world_make_slots(world);
     return world;
+}
+
+static inline struct world *world_open(uint64_t capacity_bytes) {
+    static const struct engine_host host = {0};
+    static const size_t rows = sizeof world_table / sizeof world_table[0];
+    return world_open_with(capacity_bytes, (struct command_table){world_table, rows}, &host);
 }
 
 static inline int world_setup(void **state) {

@@ -6,33 +6,33 @@
 
 // ---- chance
 
-size_t below(struct workload *workload, size_t bound) {
+size_t workload_below(struct workload *workload, size_t bound) {
     return (size_t)rng_below(&workload->rng, bound);
 }
 
-bool chance(struct workload *workload, unsigned percent) {
-    return below(workload, 100) < percent;
+bool workload_chance(struct workload *workload, unsigned percent) {
+    return workload_below(workload, 100) < percent;
 }
 
-int64_t between(struct workload *workload, int64_t low, int64_t high) {
+int64_t workload_between(struct workload *workload, int64_t low, int64_t high) {
     must(low <= high);
-    return low + (int64_t)below(workload, (size_t)(high - low) + 1);
+    return low + (int64_t)workload_below(workload, (size_t)(high - low) + 1);
 }
 
 // ---- arguments
 
 // An argument may stand in `bytes` itself: it is copied from where it is then.
-void arg_slice(struct workload *workload, struct slice s) {
+void workload_slice(struct workload *workload, struct slice s) {
     if (workload->argc == WORKLOAD_ARGS_MAX) return;
     workload->args[workload->argc++] = (struct argument){.at = workload->bytes.len, .len = s.len};
     buf_append_slice(&workload->bytes, s);
 }
 
-void arg_text(struct workload *workload, const char *text) {
-    arg_slice(workload, slice_str(text));
+void workload_text(struct workload *workload, const char *text) {
+    workload_slice(workload, slice_str(text));
 }
 
-void arg_i64(struct workload *workload, int64_t value) {
+void workload_i64(struct workload *workload, int64_t value) {
     if (workload->argc == WORKLOAD_ARGS_MAX) return;
     const size_t at = workload->bytes.len;
     buf_append_i64(&workload->bytes, value);
@@ -40,7 +40,7 @@ void arg_i64(struct workload *workload, int64_t value) {
 }
 
 // Eight random bytes repeated: two values never look alike, and long ones are cheap.
-void arg_bytes(struct workload *workload, size_t len) {
+void workload_bytes(struct workload *workload, size_t len) {
     if (workload->argc == WORKLOAD_ARGS_MAX) return;
     const size_t at = workload->bytes.len;
     const uint64_t pattern = rng_next(&workload->rng);
@@ -84,7 +84,7 @@ static void draw_one(struct drawing *drawing, uint16_t first) {
     for (uint16_t at = first; at != 0; at = nodes[at].next) {
         count++;
     }
-    size_t left = below(drawing->workload, count);
+    size_t left = workload_below(drawing->workload, count);
     uint16_t at = first;
     while (left-- > 0) {
         at = nodes[at].next;
@@ -95,9 +95,9 @@ static void draw_one(struct drawing *drawing, uint16_t first) {
 // Mostly a few times; now and then so often that one command fills several records.
 static void draw_again(struct drawing *drawing, uint16_t child) {
     struct workload *workload = drawing->workload;
-    const bool is_many = below(workload, 100) == 0;
+    const bool is_many = workload_below(workload, 100) == 0;
     const size_t max = is_many ? AGAIN_MANY_MAX : AGAIN_MAX;
-    for (size_t i = 0; i < max && chance(workload, is_many ? 95 : AGAIN_PERCENT); i++) {
+    for (size_t i = 0; i < max && workload_chance(workload, is_many ? 95 : AGAIN_PERCENT); i++) {
         draw_children(drawing, child);
     }
 }
@@ -106,19 +106,19 @@ static void draw_again(struct drawing *drawing, uint16_t child) {
 static void draw_token(struct workload *workload, struct slice token) {
     char text[64];
     slice_to_cstr(token, text, sizeof text);
-    if (chance(workload, 20)) {
+    if (workload_chance(workload, 20)) {
         for (char *p = text; *p != '\0'; p++) {
             if (*p >= 'A' && *p <= 'Z') *p = (char)(*p - 'A' + 'a');
         }
     }
-    arg_text(workload, text);
+    workload_text(workload, text);
 }
 
 static void draw_node(struct drawing *drawing, uint16_t at) {
     const struct usage_node *node = &drawing->leaf->usage.nodes[at];
     switch (node->kind) {
     case USAGE_NAME:
-        must(word_draw(drawing, node->text)); // test_workload names it
+        must(workload_word_draw(drawing, node->text)); // test_workload names it
         break;
     case USAGE_TOKEN:
         draw_token(drawing->workload, node->text);
@@ -130,7 +130,7 @@ static void draw_node(struct drawing *drawing, uint16_t at) {
         draw_one(drawing, node->child);
         break;
     case USAGE_MAYBE:
-        if (chance(drawing->workload, MAYBE_PERCENT)) draw_children(drawing, node->child);
+        if (workload_chance(drawing->workload, MAYBE_PERCENT)) draw_children(drawing, node->child);
         break;
     case USAGE_AGAIN:
         draw_again(drawing, node->child);
@@ -145,10 +145,10 @@ static void draw_line(struct workload *workload, const struct policy *policy) {
     while (count < POLICY_LINES_MAX && policy->lines[count] != NULL) {
         count++;
     }
-    const char *at = policy->lines[below(workload, count)];
+    const char *at = policy->lines[workload_below(workload, count)];
     while (*at != '\0') {
         const size_t len = strcspn(at, " ");
-        arg_slice(workload, slice_of(at, len));
+        workload_slice(workload, slice_of(at, len));
         at += len;
         if (*at == ' ') at++;
     }
@@ -164,11 +164,11 @@ static void fill_numkeys(struct drawing *drawing) {
         (struct argument){.at = at, .len = workload->bytes.len - at};
 }
 
-void generate_leaf(struct workload *workload, const struct leaf *leaf) {
+void workload_generate_leaf(struct workload *workload, const struct leaf *leaf) {
     struct drawing drawing = {.workload = workload, .leaf = leaf, .key_class = -1};
     workload->nesting++;
-    if (leaf->container != NULL) arg_text(workload, leaf->container->name);
-    arg_text(workload, leaf->row->name);
+    if (leaf->container != NULL) workload_text(workload, leaf->container->name);
+    workload_text(workload, leaf->row->name);
     if (leaf->policy != NULL && leaf->policy->lines[0] != NULL) {
         draw_line(workload, leaf->policy);
     } else {
@@ -195,24 +195,24 @@ static void replace(struct workload *workload, size_t i) {
                                        "NX",
                                        "*"};
     const size_t count = workload->argc;
-    arg_text(workload, junk[below(workload, sizeof junk / sizeof junk[0])]);
+    workload_text(workload, junk[workload_below(workload, sizeof junk / sizeof junk[0])]);
     if (workload->argc == count) return;
     workload->args[i] = workload->args[count];
     workload->argc = count;
 }
 
 // One too few, one too many, or a wrong one.
-void generate_spoiled(struct workload *workload, size_t first) {
+void workload_generate_spoiled(struct workload *workload, size_t first) {
     const size_t args = workload->argc - first;
-    switch (below(workload, 4)) {
+    switch (workload_below(workload, 4)) {
     case 0:
         if (args > 0) workload->argc--;
         break;
     case 1:
-        arg_text(workload, "1");
+        workload_text(workload, "1");
         break;
     default:
-        if (args > 0) replace(workload, first + below(workload, args));
+        if (args > 0) replace(workload, first + workload_below(workload, args));
         break;
     }
 }

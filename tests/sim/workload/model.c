@@ -22,8 +22,8 @@ struct model *model_new(const struct model_options *options) {
 }
 
 static void client_free(struct model_client *client) {
-    wait_end(client);
-    text_unref(client->name);
+    model_wait_end(client);
+    model_text_unref(client->name);
     mem_free(client);
 }
 
@@ -52,7 +52,7 @@ void model_free(struct model *model) {
     model_restart(model);
     must(model->ready_count == 0);
     for (unsigned db = 0; db < model->options.databases; db++) {
-        db_clear(&model->dbs[db]);
+        model_db_clear(&model->dbs[db]);
     }
     mem_free(model->dbs);
     mem_free(model->ready);
@@ -64,15 +64,15 @@ static void db_dup(struct model_db *to, const struct model_db *from) {
     if (from->count == 0) return;
     to->keys = mem_dup(from->keys, from->count * sizeof(struct model_key));
     for (size_t i = 0; i < from->count; i++) {
-        text_ref(to->keys[i].name);
-        texts_dup(&to->keys[i].items, &from->keys[i].items);
+        model_text_ref(to->keys[i].name);
+        model_texts_dup(&to->keys[i].items, &from->keys[i].items);
     }
 }
 
 static struct model_client *client_dup(const struct model_client *from) {
     struct model_client *client = mem_dup(from, sizeof *from);
-    text_ref(client->name);
-    texts_dup(&client->argv, &from->argv);
+    model_text_ref(client->name);
+    model_texts_dup(&client->argv, &from->argv);
     return client;
 }
 
@@ -96,7 +96,7 @@ size_t model_count(const struct model *model, int64_t now_ms) {
     for (unsigned db = 0; db < model->options.databases; db++) {
         for (size_t i = 0; i < model->dbs[db].count; i++) {
             const struct model_key *key = &model->dbs[db].keys[i];
-            if (key_is_alive(key, now_ms)) count += key->items.count;
+            if (model_key_is_alive(key, now_ms)) count += key->items.count;
         }
     }
     return count;
@@ -160,7 +160,7 @@ static void run(struct model_call *call, const struct model_row *row) {
     call->full_name = name;
     const size_t least = (size_t)(row->arity < 0 ? -row->arity : row->arity);
     if (call->argc < least || (row->arity > 0 && call->argc != least)) {
-        call_arity(call);
+        model_arity(call);
     } else if (row->run == NULL) {
         call->verdict = MODEL_UNKNOWN;
     } else {
@@ -211,7 +211,7 @@ enum model_verdict model_execute(struct model *model, uint64_t client_id, const 
         buf_reset(expected);
         verdict = MODEL_EXACT;
     }
-    wait_serve(model, now_ms);
+    model_wait_serve(model, now_ms);
     return verdict;
 }
 

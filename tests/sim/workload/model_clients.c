@@ -13,7 +13,7 @@ static bool is_plain(struct slice text) {
 
 void model_ping(struct model_call *call) {
     if (call->argc > 2) {
-        call_arity(call);
+        model_arity(call);
     } else if (call->argc == 2) {
         reply_bulk(&call->reply, call->argv[1]);
     } else {
@@ -27,27 +27,27 @@ void model_echo(struct model_call *call) {
 
 // Answers something, never an error.
 void model_fine(struct model_call *call) {
-    expect(call, EXPECT_FINE, 0, 0, NULL, false);
+    model_expect(call, EXPECT_FINE, 0, 0, NULL, false);
 }
 
 void model_select(struct model_call *call) {
-    if (!call_db(call, 1, &call->client->db)) return;
+    if (!model_db_number(call, 1, &call->client->db)) return;
     reply_ok(&call->reply);
 }
 
 // The world has no password, so each is right for the one user there is.
 static bool authenticate(struct model_call *call, struct slice user) {
     if (slice_equal(user, SLICE("default"))) return true;
-    call_fail(call, "WRONGPASS invalid username-password pair or user is disabled.");
+    model_fail(call, "WRONGPASS invalid username-password pair or user is disabled.");
     return false;
 }
 
 void model_auth(struct model_call *call) {
     if (call->argc > 3) {
-        call_syntax(call);
+        model_syntax(call);
     } else if (call->argc == 2) {
-        call_fail(call, "ERR AUTH <password> called without any password configured for the "
-                        "default user. Are you sure your configuration is correct?");
+        model_fail(call, "ERR AUTH <password> called without any password configured for the "
+                         "default user. Are you sure your configuration is correct?");
     } else if (authenticate(call, call->argv[1])) {
         reply_ok(&call->reply);
     }
@@ -55,11 +55,11 @@ void model_auth(struct model_call *call) {
 
 static bool set_name(struct model_call *call, struct slice name) {
     if (!is_plain(name)) {
-        call_fail(call, "ERR Client names cannot contain spaces, newlines or special characters.");
+        model_fail(call, "ERR Client names cannot contain spaces, newlines or special characters.");
         return false;
     }
-    text_unref(call->client->name);
-    call->client->name = name.len == 0 ? NULL : text_new(name);
+    model_text_unref(call->client->name);
+    call->client->name = name.len == 0 ? NULL : model_text_new(name);
     return true;
 }
 
@@ -72,22 +72,22 @@ struct hello {
 static bool read_hello(struct model_call *call, struct hello *out) {
     *out = (struct hello){.version = call->client->resp};
     if (call->argc > 1 &&
-        !call_int_from(call, 1, INT64_MIN, "ERR Protocol version is not an integer or out of range",
-                       &out->version))
+        !model_int_from(call, 1, INT64_MIN,
+                        "ERR Protocol version is not an integer or out of range", &out->version))
         return false;
     if (out->version < 2 || out->version > 3) {
-        call_fail(call, "NOPROTO unsupported protocol version");
+        model_fail(call, "NOPROTO unsupported protocol version");
         return false;
     }
     for (size_t i = 2; i < call->argc; i++) {
-        if (call_is(call, i, "auth") && i + 2 < call->argc) {
+        if (model_is(call, i, "auth") && i + 2 < call->argc) {
             out->user = i + 1;
             i += 2;
-        } else if (call_is(call, i, "setname") && i + 1 < call->argc) {
+        } else if (model_is(call, i, "setname") && i + 1 < call->argc) {
             out->name = ++i;
             if (is_plain(call->argv[i])) continue;
-            call_fail(call,
-                      "ERR Client names cannot contain spaces, newlines or special characters.");
+            model_fail(call,
+                       "ERR Client names cannot contain spaces, newlines or special characters.");
             return false;
         } else {
             reply_errorf(&call->reply, "ERR Syntax error in HELLO option '%.*s'",
@@ -123,7 +123,7 @@ void model_client_id(struct model_call *call) {
 }
 
 void model_client_getname(struct model_call *call) {
-    call_answer(call, call->client->name);
+    model_answer(call, call->client->name);
 }
 
 void model_client_setname(struct model_call *call) {
@@ -132,7 +132,7 @@ void model_client_setname(struct model_call *call) {
 
 void model_client_setinfo(struct model_call *call) {
     const struct slice word = call->argv[2];
-    if (!call_is(call, 2, "lib-name") && !call_is(call, 2, "lib-ver")) {
+    if (!model_is(call, 2, "lib-name") && !model_is(call, 2, "lib-ver")) {
         reply_errorf(&call->reply, "ERR Unrecognized option '%.*s'", (int)word.len, word.data);
     } else if (!is_plain(call->argv[3])) {
         reply_errorf(&call->reply,
@@ -145,40 +145,40 @@ void model_client_setinfo(struct model_call *call) {
 
 // NO-EVICT and NO-TOUCH change nothing that anybody here sees.
 void model_client_switch(struct model_call *call) {
-    if (call_is(call, 2, "on") || call_is(call, 2, "off")) {
+    if (model_is(call, 2, "on") || model_is(call, 2, "off")) {
         reply_ok(&call->reply);
     } else {
-        call_syntax(call);
+        model_syntax(call);
     }
 }
 
 void model_client_reply(struct model_call *call) {
     struct model_client *client = call->client;
-    if (call_is(call, 2, "on")) {
+    if (model_is(call, 2, "on")) {
         client->silence = MODEL_SPEAKS;
         reply_ok(&call->reply);
-    } else if (call_is(call, 2, "off")) {
+    } else if (model_is(call, 2, "off")) {
         client->silence = MODEL_SILENT;
-    } else if (call_is(call, 2, "skip")) {
+    } else if (model_is(call, 2, "skip")) {
         if (client->silence != MODEL_SILENT) client->silence = MODEL_SKIPS_NEXT;
     } else {
-        call_syntax(call);
+        model_syntax(call);
     }
 }
 
 void model_client_unblock(struct model_call *call) {
-    const bool with_error = call_is(call, 3, "error");
+    const bool with_error = model_is(call, 3, "error");
     int64_t id;
     if (call->argc > 4) {
         call->verdict = MODEL_UNKNOWN;
         return;
     }
-    if (call->argc == 4 && !with_error && !call_is(call, 3, "timeout")) {
-        call_fail(call, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    if (call->argc == 4 && !with_error && !model_is(call, 3, "timeout")) {
+        model_fail(call, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }
-    if (!call_int(call, 2, &id)) return;
-    reply_int(&call->reply, id > 0 && wait_unblock(call->model, (uint64_t)id, with_error));
+    if (!model_int(call, 2, &id)) return;
+    reply_int(&call->reply, id > 0 && model_wait_unblock(call->model, (uint64_t)id, with_error));
 }
 
 // Whom it holds back and how long is seen by whoever drives the engine.
@@ -188,17 +188,17 @@ void model_client_pause(struct model_call *call) {
         call->verdict = MODEL_UNKNOWN;
         return;
     }
-    if (call->argc == 4 && !call_is(call, 3, "write") && !call_is(call, 3, "all")) {
-        call_fail(call, "ERR CLIENT PAUSE mode must be WRITE or ALL");
+    if (call->argc == 4 && !model_is(call, 3, "write") && !model_is(call, 3, "all")) {
+        model_fail(call, "ERR CLIENT PAUSE mode must be WRITE or ALL");
         return;
     }
-    if (!call_int_from(call, 2, INT64_MIN, "ERR timeout is not an integer or out of range", &ms)) {
+    if (!model_int_from(call, 2, INT64_MIN, "ERR timeout is not an integer or out of range", &ms)) {
         return;
     }
     if (ms < 0) {
-        call_fail(call, "ERR timeout is negative");
+        model_fail(call, "ERR timeout is negative");
     } else if (!num_add_i64(ms, call->now_ms, &ms)) {
-        call_fail(call, "ERR timeout is out of range");
+        model_fail(call, "ERR timeout is out of range");
     } else {
         reply_ok(&call->reply);
     }
@@ -212,25 +212,25 @@ void model_client_unpause(struct model_call *call) {
 
 static bool read_ms(struct model_call *call, size_t index, int64_t *deadline_ms) {
     int64_t ms;
-    if (!call_int_from(call, index, INT64_MIN, "ERR timeout is not an integer or out of range",
-                       &ms))
+    if (!model_int_from(call, index, INT64_MIN, "ERR timeout is not an integer or out of range",
+                        &ms))
         return false;
     if (ms < 0) {
-        call_fail(call, "ERR timeout is negative");
+        model_fail(call, "ERR timeout is negative");
         return false;
     }
     *deadline_ms = 0;
     if (ms == 0 || num_add_i64(ms, call->now_ms, deadline_ms)) return true;
-    call_fail(call, "ERR timeout is out of range");
+    model_fail(call, "ERR timeout is out of range");
     return false;
 }
 
 void model_wait(struct model_call *call) {
     int64_t replicas;
     int64_t deadline_ms;
-    if (!call_int(call, 1, &replicas) || !read_ms(call, 2, &deadline_ms)) return;
+    if (!model_int(call, 1, &replicas) || !read_ms(call, 2, &deadline_ms)) return;
     if (replicas > 0) {
-        wait_begin(call, 0, 0, deadline_ms, NOTHING_ZERO);
+        model_wait_begin(call, 0, 0, deadline_ms, NOTHING_ZERO);
     } else {
         reply_int(&call->reply, 0);
     }
@@ -241,14 +241,14 @@ void model_waitaof(struct model_call *call) {
     int64_t replicas;
     int64_t deadline_ms;
     if (!num_parse_i64(call->argv[1], &local) || local < 0 || local > 1) {
-        call_fail(call, "ERR value is out of range, value must between 0 and 1");
+        model_fail(call, "ERR value is out of range, value must between 0 and 1");
         return;
     }
-    if (!call_int_from(call, 2, 0, "ERR value is out of range, must be positive", &replicas) ||
+    if (!model_int_from(call, 2, 0, "ERR value is out of range, must be positive", &replicas) ||
         !read_ms(call, 3, &deadline_ms))
         return;
     if (replicas > 0) {
-        wait_begin(call, 0, 0, deadline_ms, NOTHING_LOCAL_ONLY);
+        model_wait_begin(call, 0, 0, deadline_ms, NOTHING_LOCAL_ONLY);
         return;
     }
     reply_array(&call->reply, 2);

@@ -27,14 +27,14 @@ static void quote(struct slice s, char *out, size_t cap) {
 
 static enum err differ(struct comparison *comparison, const char *what) {
     char name[4 * NAME_MAX_SHOWN + 8];
-    quote(text_slice(comparison->key->name), name, sizeof name);
+    quote(model_text_slice(comparison->key->name), name, sizeof name);
     comparison->err = fault_set(comparison->fault, ERR_INVALID, "database %u, key %s: %s",
                                 comparison->db, name, what);
     return comparison->err;
 }
 
 static enum err compare_blob(struct comparison *comparison, const struct blob *blob,
-                             const struct text *text, const char *where) {
+                             const struct model_text *text, const char *where) {
     char what[700];
     char real[4 * NAME_MAX_SHOWN + 8];
     char modelled[4 * NAME_MAX_SHOWN + 8];
@@ -44,9 +44,9 @@ static enum err compare_blob(struct comparison *comparison, const struct blob *b
         snprintf(what, sizeof what, "%s cannot be read (%s)", where, err_name(err));
         return differ(comparison, what);
     }
-    if (slice_equal(bytes, text_slice(text))) return ERR_NONE;
+    if (slice_equal(bytes, model_text_slice(text))) return ERR_NONE;
     quote(bytes, real, sizeof real);
-    quote(text_slice(text), modelled, sizeof modelled);
+    quote(model_text_slice(text), modelled, sizeof modelled);
     snprintf(what, sizeof what, "%s is %s (%zu bytes), the model has %s (%zu bytes)", where, real,
              bytes.len, modelled, text->len);
     return differ(comparison, what);
@@ -61,7 +61,7 @@ static enum err compare_count(struct comparison *comparison, const char *of, siz
 }
 
 static enum err compare_list(struct comparison *comparison, const struct list *list) {
-    const struct texts *items = &comparison->key->items;
+    const struct model_texts *items = &comparison->key->items;
     enum err err = compare_count(comparison, "elements", list_len(list), items->count);
     struct list_cursor cursor = list_cursor_at(list, 0);
     for (size_t i = 0; i < items->count && err == ERR_NONE; i++) {
@@ -76,15 +76,15 @@ static enum err compare_list(struct comparison *comparison, const struct list *l
 
 // Fields have names of their own, so that equal numbers and each of the model's found means equal.
 static enum err compare_hash(struct comparison *comparison, const struct hash_type *hash) {
-    const struct texts *items = &comparison->key->items;
+    const struct model_texts *items = &comparison->key->items;
     enum err err = compare_count(comparison, "fields", hash_len(hash), items->count / 2);
     for (size_t i = 0; i < items->count && err == ERR_NONE; i += 2) {
         char name[4 * NAME_MAX_SHOWN + 8];
         char where[4 * NAME_MAX_SHOWN + 20];
         struct blob blob;
-        quote(text_slice(items->items[i]), name, sizeof name);
+        quote(model_text_slice(items->items[i]), name, sizeof name);
         snprintf(where, sizeof where, "field %s", name);
-        if (!hash_find(hash, text_slice(items->items[i]), &blob)) {
+        if (!hash_find(hash, model_text_slice(items->items[i]), &blob)) {
             snprintf(where, sizeof where, "lacks field %s", name);
             return differ(comparison, where);
         }
@@ -120,8 +120,8 @@ static enum err compare_entry(struct comparison *comparison, const struct entry 
 static bool model_has(const struct comparison *comparison, struct slice name) {
     const struct model_db *db = &comparison->model->dbs[comparison->db];
     for (size_t i = 0; i < db->count; i++) {
-        if (slice_equal(text_slice(db->keys[i].name), name)) {
-            return key_is_alive(&db->keys[i], comparison->now_ms);
+        if (slice_equal(model_text_slice(db->keys[i].name), name)) {
+            return model_key_is_alive(&db->keys[i], comparison->now_ms);
         }
     }
     return false;
@@ -144,10 +144,10 @@ static enum err compare_db(struct comparison *comparison) {
     const struct model_db *db = &comparison->model->dbs[comparison->db];
     for (size_t i = 0; i < db->count; i++) {
         comparison->key = &db->keys[i];
-        if (!key_is_alive(comparison->key, comparison->now_ms)) continue;
+        if (!model_key_is_alive(comparison->key, comparison->now_ms)) continue;
         const struct entry *entry =
-            keyspace_find(comparison->keyspace, comparison->db, text_slice(comparison->key->name),
-                          comparison->now_ms);
+            keyspace_find(comparison->keyspace, comparison->db,
+                          model_text_slice(comparison->key->name), comparison->now_ms);
         if (entry == NULL) return differ(comparison, "is not there");
         const enum err err = compare_entry(comparison, entry);
         if (err != ERR_NONE) return err;

@@ -11,17 +11,17 @@
 
 enum { QUOTED_MAX = 400 };
 
-void expect(struct model_call *call, enum expectation expectation, int64_t low, int64_t high,
-            const struct texts *items, bool pairs) {
+void model_expect(struct model_call *call, enum expectation expectation, int64_t low, int64_t high,
+                  const struct model_texts *items, bool pairs) {
     struct buf *out = call->reply.out;
     call->verdict = MODEL_CHECKED;
     buf_reset(out);
     buf_printf(out, "%c %" PRId64 " %" PRId64 " %d\n", (int)expectation, low, high, pairs);
-    const struct texts nothing = {0};
+    const struct model_texts nothing = {0};
     if (items == NULL) items = &nothing;
     reply_array(&call->reply, items->count);
     for (size_t i = 0; i < items->count; i++) {
-        reply_bulk(&call->reply, text_slice(items->items[i]));
+        reply_bulk(&call->reply, model_text_slice(items->items[i]));
     }
 }
 

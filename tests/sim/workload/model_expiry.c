@@ -9,13 +9,13 @@ struct conditions {
 static bool read_conditions(struct model_call *call, struct conditions *out) {
     *out = (struct conditions){0};
     for (size_t i = 3; i < call->argc; i++) {
-        if (call_is(call, i, "nx")) {
+        if (model_is(call, i, "nx")) {
             out->nx = true;
-        } else if (call_is(call, i, "xx")) {
+        } else if (model_is(call, i, "xx")) {
             out->xx = true;
-        } else if (call_is(call, i, "gt")) {
+        } else if (model_is(call, i, "gt")) {
             out->gt = true;
-        } else if (call_is(call, i, "lt")) {
+        } else if (model_is(call, i, "lt")) {
             out->lt = true;
         } else {
             reply_errorf(&call->reply, "ERR Unsupported option %.*s", (int)call->argv[i].len,
@@ -24,11 +24,11 @@ static bool read_conditions(struct model_call *call, struct conditions *out) {
         }
     }
     if (out->nx && (out->xx || out->gt || out->lt)) {
-        call_fail(call, "ERR NX and XX, GT or LT options at the same time are not compatible");
+        model_fail(call, "ERR NX and XX, GT or LT options at the same time are not compatible");
         return false;
     }
     if (out->gt && out->lt) {
-        call_fail(call, "ERR GT and LT options at the same time are not compatible");
+        model_fail(call, "ERR GT and LT options at the same time are not compatible");
         return false;
     }
     return true;
@@ -45,16 +45,16 @@ static bool holds(const struct conditions *conditions, int64_t old_ms, int64_t n
 static void expire(struct model_call *call, bool is_seconds, bool is_absolute) {
     struct conditions conditions;
     int64_t at;
-    if (!read_conditions(call, &conditions) || !call_int(call, 2, &at)) return;
+    if (!read_conditions(call, &conditions) || !model_int(call, 2, &at)) return;
     if ((is_seconds && !num_mul_i64(at, 1000, &at)) ||
         (!is_absolute && !num_add_i64(at, call->now_ms, &at))) {
         reply_errorf(&call->reply, "ERR invalid expire time in '%s' command", call->full_name);
         return;
     }
-    struct model_key *key = key_find(call->model, call->db, call->argv[1], call->now_ms);
+    struct model_key *key = model_key_find(call->model, call->db, call->argv[1], call->now_ms);
     const bool applies = key != NULL && holds(&conditions, key->expire_ms, at);
     if (applies && at <= call->now_ms) {
-        key_delete(call->model, call->db, call->argv[1], call->now_ms);
+        model_key_delete(call->model, call->db, call->argv[1], call->now_ms);
     } else if (applies) {
         key->expire_ms = at;
     }
@@ -78,14 +78,15 @@ void model_pexpireat(struct model_call *call) {
 }
 
 void model_persist(struct model_call *call) {
-    struct model_key *key = key_find(call->model, call->db, call->argv[1], call->now_ms);
+    struct model_key *key = model_key_find(call->model, call->db, call->argv[1], call->now_ms);
     const bool persists = key != NULL && key->expire_ms != 0;
     if (persists) key->expire_ms = 0;
     reply_int(&call->reply, persists);
 }
 
 static void tell(struct model_call *call, bool is_seconds, bool is_absolute) {
-    const struct model_key *key = key_find(call->model, call->db, call->argv[1], call->now_ms);
+    const struct model_key *key =
+        model_key_find(call->model, call->db, call->argv[1], call->now_ms);
     if (key == NULL || key->expire_ms == 0) {
         reply_int(&call->reply, key == NULL ? -2 : -1);
         return;

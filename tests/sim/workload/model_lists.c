@@ -3,12 +3,12 @@
 #include "tests/sim/workload/model_state.h"
 
 static bool find_list(struct model_call *call, struct model_key **out) {
-    return call_find(call, call->argv[1], MODEL_LIST, out);
+    return model_find(call, call->argv[1], MODEL_LIST, out);
 }
 
 static void drop_if_empty(struct model_call *call, const struct model_key *key) {
     if (key->items.count > 0) return;
-    key_delete(call->model, call->db, text_slice(key->name), call->now_ms);
+    model_key_delete(call->model, call->db, model_text_slice(key->name), call->now_ms);
 }
 
 // ---- pushing
@@ -20,12 +20,13 @@ static void push(struct model_call *call, bool at_head, bool only_if_present) {
         reply_int(&call->reply, 0);
         return;
     }
-    if (key == NULL) key = key_make(call->model, call->db, call->argv[1], MODEL_LIST);
+    if (key == NULL) key = model_key_make(call->model, call->db, call->argv[1], MODEL_LIST);
     for (size_t i = 2; i < call->argc; i++) {
-        texts_insert(&key->items, at_head ? 0 : key->items.count, text_new(call->argv[i]));
+        model_texts_insert(&key->items, at_head ? 0 : key->items.count,
+                           model_text_new(call->argv[i]));
     }
     reply_int(&call->reply, (int64_t)key->items.count);
-    wait_signal(call->model, call->db, call->argv[1]);
+    model_wait_signal(call->model, call->db, call->argv[1]);
 }
 
 void model_lpush(struct model_call *call) {
@@ -51,11 +52,11 @@ static void pop(struct model_call *call, bool at_head) {
     int64_t count = 1;
     const bool has_count = call->argc > 2;
     if (call->argc > 3) {
-        call_arity(call);
+        model_arity(call);
         return;
     }
     if (has_count &&
-        !call_int_from(call, 2, 0, "ERR value is out of range, must be positive", &count))
+        !model_int_from(call, 2, 0, "ERR value is out of range, must be positive", &count))
         return;
     if (!find_list(call, &key)) return;
     if (key == NULL) {
@@ -69,9 +70,9 @@ static void pop(struct model_call *call, bool at_head) {
     const size_t taken = num_min((size_t)count, key->items.count);
     if (has_count) reply_array(&call->reply, taken);
     for (size_t i = 0; i < taken; i++) {
-        struct text *text = texts_take(&key->items, at_head ? 0 : key->items.count - 1);
-        call_answer(call, text);
-        text_unref(text);
+        struct model_text *text = model_texts_take(&key->items, at_head ? 0 : key->items.count - 1);
+        model_answer(call, text);
+        model_text_unref(text);
     }
     drop_if_empty(call, key);
 }
@@ -96,12 +97,12 @@ void model_lrange(struct model_call *call) {
     struct model_key *key;
     int64_t start;
     int64_t stop;
-    if (!call_int(call, 2, &start) || !call_int(call, 3, &stop) || !find_list(call, &key)) return;
+    if (!model_int(call, 2, &start) || !model_int(call, 3, &stop) || !find_list(call, &key)) return;
     size_t from = 0;
-    const size_t count = key == NULL ? 0 : call_span(start, stop, key->items.count, &from);
+    const size_t count = key == NULL ? 0 : model_span(start, stop, key->items.count, &from);
     reply_array(&call->reply, count);
     for (size_t i = 0; i < count; i++) {
-        call_answer(call, key->items.items[from + i]);
+        model_answer(call, key->items.items[from + i]);
     }
 }
 
@@ -118,9 +119,9 @@ void model_lindex(struct model_call *call) {
         reply_null(&call->reply);
         return;
     }
-    if (!call_int(call, 2, &index)) return;
+    if (!model_int(call, 2, &index)) return;
     const bool is_there = is_inside(&index, key->items.count);
-    call_answer(call, is_there ? key->items.items[index] : NULL);
+    model_answer(call, is_there ? key->items.items[index] : NULL);
 }
 
 void model_lset(struct model_call *call) {
@@ -128,15 +129,15 @@ void model_lset(struct model_call *call) {
     int64_t index;
     if (!find_list(call, &key)) return;
     if (key == NULL) {
-        call_fail(call, "ERR no such key");
+        model_fail(call, "ERR no such key");
         return;
     }
-    if (!call_int(call, 2, &index)) return;
+    if (!model_int(call, 2, &index)) return;
     if (!is_inside(&index, key->items.count)) {
-        call_fail(call, "ERR index out of range");
+        model_fail(call, "ERR index out of range");
         return;
     }
-    texts_replace(&key->items, (size_t)index, text_new(call->argv[3]));
+    model_texts_replace(&key->items, (size_t)index, model_text_new(call->argv[3]));
     reply_ok(&call->reply);
 }
 
@@ -144,13 +145,13 @@ void model_ltrim(struct model_call *call) {
     struct model_key *key;
     int64_t start;
     int64_t stop;
-    if (!call_int(call, 2, &start) || !call_int(call, 3, &stop) || !find_list(call, &key)) return;
+    if (!model_int(call, 2, &start) || !model_int(call, 3, &stop) || !find_list(call, &key)) return;
     reply_ok(&call->reply);
     if (key == NULL) return;
     size_t from;
-    const size_t count = call_span(start, stop, key->items.count, &from);
+    const size_t count = model_span(start, stop, key->items.count, &from);
     for (size_t i = key->items.count; i-- > 0;) {
-        if (count == 0 || i < from || i >= from + count) texts_remove(&key->items, i);
+        if (count == 0 || i < from || i >= from + count) model_texts_remove(&key->items, i);
     }
     drop_if_empty(call, key);
 }
@@ -158,13 +159,13 @@ void model_ltrim(struct model_call *call) {
 // ---- by element
 
 static bool is_at(const struct model_key *key, size_t index, struct slice element) {
-    return slice_equal(text_slice(key->items.items[index]), element);
+    return slice_equal(model_text_slice(key->items.items[index]), element);
 }
 
 void model_lrem(struct model_call *call) {
     struct model_key *key;
     int64_t count;
-    if (!call_negatable(call, 2, &count) || !find_list(call, &key)) return;
+    if (!model_negatable(call, 2, &count) || !find_list(call, &key)) return;
     int64_t left = count < 0 ? -count : count;
     if (count == 0) left = INT64_MAX;
     int64_t removed = 0;
@@ -172,7 +173,7 @@ void model_lrem(struct model_call *call) {
     size_t at = count < 0 ? len - 1 : 0;
     for (size_t looked = 0; looked < len && removed < left; looked++) {
         const bool is_found = is_at(key, at, call->argv[3]);
-        if (is_found) texts_remove(&key->items, at);
+        if (is_found) model_texts_remove(&key->items, at);
         removed += is_found;
         if (count < 0) {
             at--;
@@ -193,26 +194,26 @@ static bool read_lpos(struct model_call *call, struct lpos *out) {
     *out = (struct lpos){.rank = 1, .count = 1};
     for (size_t i = 3; i < call->argc; i += 2) {
         if (i + 1 == call->argc) {
-            call_syntax(call);
+            model_syntax(call);
             return false;
         }
-        if (call_is(call, i, "rank")) {
-            if (!call_negatable(call, i + 1, &out->rank)) return false;
+        if (model_is(call, i, "rank")) {
+            if (!model_negatable(call, i + 1, &out->rank)) return false;
             if (out->rank == 0) {
-                call_fail(call, "ERR RANK can't be zero: use 1 to start from the first match, 2 "
-                                "from the second ... or use negative to start from the end of the "
-                                "list");
+                model_fail(call, "ERR RANK can't be zero: use 1 to start from the first match, 2 "
+                                 "from the second ... or use negative to start from the end of the "
+                                 "list");
                 return false;
             }
-        } else if (call_is(call, i, "count")) {
-            if (!call_int_from(call, i + 1, 0, "ERR COUNT can't be negative", &out->count))
+        } else if (model_is(call, i, "count")) {
+            if (!model_int_from(call, i + 1, 0, "ERR COUNT can't be negative", &out->count))
                 return false;
             out->has_count = true;
-        } else if (call_is(call, i, "maxlen")) {
-            if (!call_int_from(call, i + 1, 0, "ERR MAXLEN can't be negative", &out->maxlen))
+        } else if (model_is(call, i, "maxlen")) {
+            if (!model_int_from(call, i + 1, 0, "ERR MAXLEN can't be negative", &out->maxlen))
                 return false;
         } else {
-            call_syntax(call);
+            model_syntax(call);
             return false;
         }
     }
@@ -247,9 +248,9 @@ void model_lpos(struct model_call *call) {
 
 void model_linsert(struct model_call *call) {
     struct model_key *key;
-    const bool after = call_is(call, 2, "after");
-    if (!after && !call_is(call, 2, "before")) {
-        call_syntax(call);
+    const bool after = model_is(call, 2, "after");
+    if (!after && !model_is(call, 2, "before")) {
+        model_syntax(call);
         return;
     }
     if (!find_list(call, &key)) return;
@@ -259,9 +260,9 @@ void model_linsert(struct model_call *call) {
     }
     for (size_t i = 0; i < key->items.count; i++) {
         if (!is_at(key, i, call->argv[3])) continue;
-        texts_insert(&key->items, after ? i + 1 : i, text_new(call->argv[4]));
+        model_texts_insert(&key->items, after ? i + 1 : i, model_text_new(call->argv[4]));
         reply_int(&call->reply, (int64_t)key->items.count);
-        wait_signal(call->model, call->db, call->argv[1]);
+        model_wait_signal(call->model, call->db, call->argv[1]);
         return;
     }
     reply_int(&call->reply, -1);

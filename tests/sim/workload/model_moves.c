@@ -3,27 +3,27 @@
 #include "tests/sim/workload/model_state.h"
 
 static bool read_end(struct model_call *call, size_t index, bool *is_head) {
-    *is_head = call_is(call, index, "left");
-    if (*is_head || call_is(call, index, "right")) return true;
-    call_syntax(call);
+    *is_head = model_is(call, index, "left");
+    if (*is_head || model_is(call, index, "right")) return true;
+    model_syntax(call);
     return false;
 }
 
 // A waiter passes over keys that have become something else.
 static bool find_list(struct model_call *call, struct slice name, struct model_key **out) {
-    if (!call->is_retry) return call_find(call, name, MODEL_LIST, out);
-    *out = key_find(call->model, call->db, name, call->now_ms);
+    if (!call->is_retry) return model_find(call, name, MODEL_LIST, out);
+    *out = model_key_find(call->model, call->db, name, call->now_ms);
     if (*out != NULL && (*out)->type != MODEL_LIST) *out = NULL;
     return true;
 }
 
-static struct text *take(struct model_key *key, bool at_head) {
-    return texts_take(&key->items, at_head ? 0 : key->items.count - 1);
+static struct model_text *take(struct model_key *key, bool at_head) {
+    return model_texts_take(&key->items, at_head ? 0 : key->items.count - 1);
 }
 
 static void drop_if_empty(struct model_call *call, struct slice name) {
-    const struct model_key *key = key_find(call->model, call->db, name, call->now_ms);
-    if (key->items.count == 0) key_delete(call->model, call->db, name, call->now_ms);
+    const struct model_key *key = model_key_find(call->model, call->db, name, call->now_ms);
+    if (key->items.count == 0) model_key_delete(call->model, call->db, name, call->now_ms);
 }
 
 // ---- the first of several
@@ -44,7 +44,8 @@ static void pop_first(struct model_call *call, const struct pop *pop) {
         if (!find_list(call, call->argv[pop->first_key + i], &key)) return;
     }
     if (key == NULL && pop->may_wait) {
-        wait_begin(call, pop->first_key, pop->key_count, pop->deadline_ms, NOTHING_NULL_ARRAY);
+        model_wait_begin(call, pop->first_key, pop->key_count, pop->deadline_ms,
+                         NOTHING_NULL_ARRAY);
         return;
     }
     if (key == NULL) {
@@ -53,14 +54,14 @@ static void pop_first(struct model_call *call, const struct pop *pop) {
     }
     const size_t count = num_min(pop->count, key->items.count);
     reply_array(&call->reply, 2);
-    call_answer(call, key->name);
+    model_answer(call, key->name);
     if (pop->is_counted) reply_array(&call->reply, count);
     for (size_t i = 0; i < count; i++) {
-        struct text *text = take(key, pop->at_head);
-        call_answer(call, text);
-        text_unref(text);
+        struct model_text *text = take(key, pop->at_head);
+        model_answer(call, text);
+        model_text_unref(text);
     }
-    drop_if_empty(call, text_slice(key->name));
+    drop_if_empty(call, model_text_slice(key->name));
 }
 
 static void pop_waiting(struct model_call *call, bool at_head) {
@@ -69,7 +70,7 @@ static void pop_waiting(struct model_call *call, bool at_head) {
                       .at_head = at_head,
                       .count = 1,
                       .may_wait = true};
-    if (call_timeout(call, call->argc - 1, &pop.deadline_ms)) pop_first(call, &pop);
+    if (model_timeout(call, call->argc - 1, &pop.deadline_ms)) pop_first(call, &pop);
 }
 
 void model_blpop(struct model_call *call) {
@@ -84,25 +85,25 @@ void model_brpop(struct model_call *call) {
 static bool read_pop(struct model_call *call, size_t index, struct pop *pop) {
     int64_t number;
     *pop = (struct pop){.first_key = index + 1, .count = 1, .is_counted = true};
-    if (!call_int_from(call, index, 1, "ERR numkeys should be greater than 0", &number))
+    if (!model_int_from(call, index, 1, "ERR numkeys should be greater than 0", &number))
         return false;
     if (number >= (int64_t)(call->argc - index) - 1) {
-        call_syntax(call);
+        model_syntax(call);
         return false;
     }
     pop->key_count = (size_t)number;
     size_t at = pop->first_key + pop->key_count;
     if (!read_end(call, at++, &pop->at_head)) return false;
     if (at == call->argc) return true;
-    if (at + 2 > call->argc || !call_is(call, at, "count")) {
-        call_syntax(call);
+    if (at + 2 > call->argc || !model_is(call, at, "count")) {
+        model_syntax(call);
         return false;
     }
-    if (!call_int_from(call, at + 1, 1, "ERR count should be greater than 0", &number))
+    if (!model_int_from(call, at + 1, 1, "ERR count should be greater than 0", &number))
         return false;
     pop->count = (size_t)number;
     if (at + 2 == call->argc) return true;
-    call_syntax(call);
+    model_syntax(call);
     return false;
 }
 
@@ -113,7 +114,7 @@ void model_lmpop(struct model_call *call) {
 
 void model_blmpop(struct model_call *call) {
     struct pop pop;
-    if (!read_pop(call, 2, &pop) || !call_timeout(call, 1, &pop.deadline_ms)) return;
+    if (!read_pop(call, 2, &pop) || !model_timeout(call, 1, &pop.deadline_ms)) return;
     pop.may_wait = true;
     pop_first(call, &pop);
 }
@@ -136,28 +137,29 @@ struct move {
 // Takes the elements one after the other, then gives them one after the other.
 static void carry(struct model_call *call, const struct move *move, struct model_key *from,
                   size_t count) {
-    struct texts moved = {0};
+    struct model_texts moved = {0};
     for (size_t i = 0; i < count; i++) {
         const bool turned = move->as_block && move->from_head == move->to_head;
-        texts_insert(&moved, turned ? 0 : moved.count, take(from, move->from_head));
+        model_texts_insert(&moved, turned ? 0 : moved.count, take(from, move->from_head));
     }
-    struct model_key *to = key_find(call->model, call->db, call->argv[2], call->now_ms);
-    if (to == NULL) to = key_make(call->model, call->db, call->argv[2], MODEL_LIST);
+    struct model_key *to = model_key_find(call->model, call->db, call->argv[2], call->now_ms);
+    if (to == NULL) to = model_key_make(call->model, call->db, call->argv[2], MODEL_LIST);
     for (size_t i = 0; i < count; i++) {
-        texts_insert(&to->items, move->to_head ? 0 : to->items.count, text_ref(moved.items[i]));
+        model_texts_insert(&to->items, move->to_head ? 0 : to->items.count,
+                           model_text_ref(moved.items[i]));
     }
     if (move->is_many) reply_array(&call->reply, count);
     for (size_t i = 0; i < count; i++) { // as they stand in the destination
-        call_answer(call, moved.items[move->to_head ? count - 1 - i : i]);
+        model_answer(call, moved.items[move->to_head ? count - 1 - i : i]);
     }
-    texts_clear(&moved);
+    model_texts_clear(&moved);
     drop_if_empty(call, call->argv[1]);
-    wait_signal(call->model, call->db, call->argv[2]);
+    model_wait_signal(call->model, call->db, call->argv[2]);
 }
 
 static void answer_nothing(struct model_call *call, const struct move *move) {
     if (move->may_wait) {
-        wait_begin(call, 1, 1, move->deadline_ms, NOTHING_NULL_ARRAY);
+        model_wait_begin(call, 1, 1, move->deadline_ms, NOTHING_NULL_ARRAY);
     } else if (!move->is_many) {
         reply_null(&call->reply);
     } else if (move->how == UP_TO) {
@@ -176,7 +178,7 @@ static void do_move(struct model_call *call, const struct move *move) {
         answer_nothing(call, move);
         return;
     }
-    if (!call_find(call, call->argv[2], MODEL_LIST, &to)) return;
+    if (!model_find(call, call->argv[2], MODEL_LIST, &to)) return;
     carry(call, move, from, num_min(move->count, len));
 }
 
@@ -187,7 +189,7 @@ static bool read_ends(struct model_call *call, struct move *move) {
 
 static bool read_deadline(struct model_call *call, size_t index, struct move *move) {
     move->may_wait = true;
-    return call_timeout(call, index, &move->deadline_ms);
+    return model_timeout(call, index, &move->deadline_ms);
 }
 
 // [<COUNT count | EXACTLY exactly> <OBO | BULK>]
@@ -195,16 +197,16 @@ static bool read_many(struct model_call *call, size_t index, struct move *move) 
     int64_t count;
     move->is_many = true;
     if (call->argc == index) return true;
-    const bool is_exact = call_is(call, index, "exactly");
-    move->as_block = call_is(call, index + 2, "bulk");
-    if (call->argc != index + 3 || (!is_exact && !call_is(call, index, "count")) ||
-        (!move->as_block && !call_is(call, index + 2, "obo"))) {
-        call_syntax(call);
+    const bool is_exact = model_is(call, index, "exactly");
+    move->as_block = model_is(call, index + 2, "bulk");
+    if (call->argc != index + 3 || (!is_exact && !model_is(call, index, "count")) ||
+        (!move->as_block && !model_is(call, index + 2, "obo"))) {
+        model_syntax(call);
         return false;
     }
     const char *error =
         is_exact ? "ERR exactly should be greater than 0" : "ERR count should be greater than 0";
-    if (!call_int_from(call, index + 1, 1, error, &count)) return false;
+    if (!model_int_from(call, index + 1, 1, error, &count)) return false;
     move->how = is_exact ? EXACTLY : UP_TO;
     move->count = (size_t)count;
     return true;

@@ -8,32 +8,34 @@
 
 // ---- bytes, shared by all that hold them and never changed
 
-struct text {
+struct model_text {
     size_t refs;
     size_t len;
     char data[];
 };
 
-struct text *text_new(struct slice s);
-struct text *text_ref(struct text *text);
-void text_unref(struct text *text); // NULL is fine
-static inline struct slice text_slice(const struct text *text) {
+struct model_text *model_text_new(struct slice s);
+struct model_text *model_text_ref(struct model_text *text);
+void model_text_unref(struct model_text *text); // NULL is fine
+static inline struct slice model_text_slice(const struct model_text *text) {
     return slice_of(text->data, text->len);
 }
 
 // An array of texts that grows.
-struct texts {
-    struct text **items;
+struct model_texts {
+    struct model_text **items;
     size_t count;
     size_t cap;
 };
 
-void texts_insert(struct texts *texts, size_t index, struct text *text); // takes the text
-struct text *texts_take(struct texts *texts, size_t index);              // gives it
-void texts_remove(struct texts *texts, size_t index);
-void texts_replace(struct texts *texts, size_t index, struct text *text); // takes it
-void texts_clear(struct texts *texts);
-void texts_dup(struct texts *to, const struct texts *from);
+void model_texts_insert(struct model_texts *texts, size_t index,
+                        struct model_text *text);                             // takes the text
+struct model_text *model_texts_take(struct model_texts *texts, size_t index); // gives it
+void model_texts_remove(struct model_texts *texts, size_t index);
+void model_texts_replace(struct model_texts *texts, size_t index,
+                         struct model_text *text); // takes it
+void model_texts_clear(struct model_texts *texts);
+void model_texts_dup(struct model_texts *to, const struct model_texts *from);
 
 // ---- data
 
@@ -43,10 +45,10 @@ enum model_type { MODEL_STRING, MODEL_LIST, MODEL_HASH };
 // which they came. A key whose time has passed stays until something takes its place, and is not
 // found.
 struct model_key {
-    struct text *name;
+    struct model_text *name;
     enum model_type type;
     int64_t expire_ms; // 0: never
-    struct texts items;
+    struct model_texts items;
 };
 
 struct model_db {
@@ -66,9 +68,9 @@ struct model_client {
     unsigned db;
     enum resp_version resp;
     enum model_silence silence;
-    struct text *name; // NULL: none
+    struct model_text *name; // NULL: none
     // The blocked command, argc 0: none.
-    struct texts argv;
+    struct model_texts argv;
     size_t first_key; // in argv
     size_t key_count;
     unsigned wait_db;
@@ -79,7 +81,7 @@ struct model_client {
 
 struct model_ready { // a key that may serve somebody
     unsigned db;
-    struct text *name;
+    struct model_text *name;
 };
 
 struct model_wake {
@@ -131,45 +133,46 @@ enum model_verdict model_run(struct model_call *call);
 bool model_is_heard(struct model_client *client);
 
 // ---- model_data.c: keys, alive at call->now_ms
-struct model_key *key_find(struct model *model, unsigned db, struct slice name, int64_t now_ms);
+struct model_key *model_key_find(struct model *model, unsigned db, struct slice name,
+                                 int64_t now_ms);
 // An empty key that takes the place of what was there. Its items are to come before anybody looks.
-struct model_key *key_make(struct model *model, unsigned db, struct slice name,
-                           enum model_type type);
-bool key_delete(struct model *model, unsigned db, struct slice name, int64_t now_ms);
-void db_clear(struct model_db *db);
-bool key_is_alive(const struct model_key *key, int64_t now_ms);
+struct model_key *model_key_make(struct model *model, unsigned db, struct slice name,
+                                 enum model_type type);
+bool model_key_delete(struct model *model, unsigned db, struct slice name, int64_t now_ms);
+void model_db_clear(struct model_db *db);
+bool model_key_is_alive(const struct model_key *key, int64_t now_ms);
 
 // ---- model_call.c: what commands do again and again
 // Finds a key of a type, NULL when there is none. False after WRONGTYPE.
-bool call_find(struct model_call *call, struct slice name, enum model_type type,
-               struct model_key **out);
-void call_fail(struct model_call *call, const char *error);
-void call_syntax(struct model_call *call);
-void call_arity(struct model_call *call);
+bool model_find(struct model_call *call, struct slice name, enum model_type type,
+                struct model_key **out);
+void model_fail(struct model_call *call, const char *error);
+void model_syntax(struct model_call *call);
+void model_arity(struct model_call *call);
 // Each false after the error of Redis.
-bool call_int(struct model_call *call, size_t index, int64_t *out);
-bool call_int_from(struct model_call *call, size_t index, int64_t min, const char *error,
-                   int64_t *out);
-bool call_negatable(struct model_call *call, size_t index, int64_t *out);
-bool call_db(struct model_call *call, size_t index, unsigned *out);
-bool call_string_fits(struct model_call *call, uint64_t len);
-bool call_is(const struct model_call *call, size_t index, const char *word);
+bool model_int(struct model_call *call, size_t index, int64_t *out);
+bool model_int_from(struct model_call *call, size_t index, int64_t min, const char *error,
+                    int64_t *out);
+bool model_negatable(struct model_call *call, size_t index, int64_t *out);
+bool model_db_number(struct model_call *call, size_t index, unsigned *out);
+bool model_string_fits(struct model_call *call, uint64_t len);
+bool model_is(const struct model_call *call, size_t index, const char *word);
 // Cuts start and stop, which may count from the end, to [*from, *from + count); returns the count.
-size_t call_span(int64_t start, int64_t stop, size_t len, size_t *from);
-void call_answer(struct model_call *call, const struct text *text);
+size_t model_span(int64_t start, int64_t stop, size_t len, size_t *from);
+void model_answer(struct model_call *call, const struct model_text *text);
 
 // ---- model_wait.c
 // Elements have come to a list: its waiters are to be tried.
-void wait_signal(struct model *model, unsigned db, struct slice name);
-void wait_signal_all(struct model *model, unsigned one, unsigned other);
+void model_wait_signal(struct model *model, unsigned db, struct slice name);
+void model_wait_signal_all(struct model *model, unsigned one, unsigned other);
 // Blocks the client on keys of argv (none: key_count 0) unless it waits already.
-void wait_begin(struct model_call *call, size_t first_key, size_t key_count, int64_t deadline_ms,
-                enum model_nothing nothing);
-void wait_end(struct model_client *client);
-void wait_serve(struct model *model, int64_t now_ms);
-bool wait_unblock(struct model *model, uint64_t client_id, bool with_error);
+void model_wait_begin(struct model_call *call, size_t first_key, size_t key_count,
+                      int64_t deadline_ms, enum model_nothing nothing);
+void model_wait_end(struct model_client *client);
+void model_wait_serve(struct model *model, int64_t now_ms);
+bool model_wait_unblock(struct model *model, uint64_t client_id, bool with_error);
 // Reads a timeout in seconds. False after the error.
-bool call_timeout(struct model_call *call, size_t index, int64_t *deadline_ms);
+bool model_timeout(struct model_call *call, size_t index, int64_t *deadline_ms);
 
 // ---- model_expect.c: replies that are not told byte for byte
 enum expectation {
@@ -184,8 +187,8 @@ enum expectation {
 };
 
 // Replaces the reply by a description of what is right. `pairs`: items are name, value, ...
-void expect(struct model_call *call, enum expectation expectation, int64_t low, int64_t high,
-            const struct texts *items, bool pairs);
+void model_expect(struct model_call *call, enum expectation expectation, int64_t low, int64_t high,
+                  const struct model_texts *items, bool pairs);
 
 // ---- SCAN and HSCAN
 struct model_scan {
@@ -194,8 +197,9 @@ struct model_scan {
     bool no_values;
     bool is_from_start;
 };
-bool scan_cursor(struct model_call *call, size_t index, struct model_scan *out);
-bool scan_options(struct model_call *call, size_t index, bool of_keys, struct model_scan *out);
+bool model_scan_cursor(struct model_call *call, size_t index, struct model_scan *out);
+bool model_scan_options(struct model_call *call, size_t index, bool of_keys,
+                        struct model_scan *out);
 
 // ---- the commands, in model_strings.c, model_lists.c ...
 void model_append(struct model_call *call);

@@ -9,21 +9,21 @@
 // ---- shared
 
 static bool find_string(struct model_call *call, struct model_key **out) {
-    return call_find(call, call->argv[1], MODEL_STRING, out);
+    return model_find(call, call->argv[1], MODEL_STRING, out);
 }
 
-static const struct text *string_of(const struct model_key *key) {
+static const struct model_text *string_of(const struct model_key *key) {
     return key == NULL ? NULL : key->items.items[0];
 }
 
 static struct slice bytes_of(const struct model_key *key) {
-    return key == NULL ? SLICE_EMPTY : text_slice(key->items.items[0]);
+    return key == NULL ? SLICE_EMPTY : model_text_slice(key->items.items[0]);
 }
 
 static void set(struct model_call *call, struct slice name, struct slice value, int64_t expire_ms) {
-    struct text *text = text_new(value); // the value may be that of the key that goes
-    struct model_key *key = key_make(call->model, call->db, name, MODEL_STRING);
-    texts_insert(&key->items, 0, text);
+    struct model_text *text = model_text_new(value); // the value may be that of the key that goes
+    struct model_key *key = model_key_make(call->model, call->db, name, MODEL_STRING);
+    model_texts_insert(&key->items, 0, text);
     key->expire_ms = expire_ms;
 }
 
@@ -47,7 +47,7 @@ static bool read_expiry(struct model_call *call, size_t *i, struct set_options *
     } words[] = {
         {"ex", true, false}, {"px", false, false}, {"exat", true, true}, {"pxat", false, true}};
     for (size_t k = 0; k < 4; k++) {
-        if (!call_is(call, *i, words[k].word) || *i + 1 == call->argc) continue;
+        if (!model_is(call, *i, words[k].word) || *i + 1 == call->argc) continue;
         if (options->keepttl || options->persist) return false;
         if (options->expiry != 0 && (options->is_seconds != words[k].is_seconds ||
                                      options->is_absolute != words[k].is_absolute))
@@ -63,18 +63,18 @@ static bool read_expiry(struct model_call *call, size_t *i, struct set_options *
 static bool read_options(struct model_call *call, size_t first, bool is_set,
                          struct set_options *options) {
     for (size_t i = first; i < call->argc; i++) {
-        if (is_set && call_is(call, i, "nx") && !options->xx) {
+        if (is_set && model_is(call, i, "nx") && !options->xx) {
             options->nx = true;
-        } else if (is_set && call_is(call, i, "xx") && !options->nx) {
+        } else if (is_set && model_is(call, i, "xx") && !options->nx) {
             options->xx = true;
-        } else if (is_set && call_is(call, i, "get")) {
+        } else if (is_set && model_is(call, i, "get")) {
             options->get = true;
-        } else if (is_set && call_is(call, i, "keepttl") && options->expiry == 0) {
+        } else if (is_set && model_is(call, i, "keepttl") && options->expiry == 0) {
             options->keepttl = true;
-        } else if (!is_set && call_is(call, i, "persist") && options->expiry == 0) {
+        } else if (!is_set && model_is(call, i, "persist") && options->expiry == 0) {
             options->persist = true;
         } else if (!read_expiry(call, &i, options)) {
-            call_syntax(call);
+            model_syntax(call);
             return false;
         }
     }
@@ -84,7 +84,7 @@ static bool read_options(struct model_call *call, size_t first, bool is_set,
 static bool read_point(struct model_call *call, size_t index, bool is_seconds, bool is_absolute,
                        int64_t *out) {
     int64_t at;
-    if (!call_int(call, index, &at)) return false;
+    if (!model_int(call, index, &at)) return false;
     if (at <= 0 || (is_seconds && !num_mul_i64(at, 1000, &at)) ||
         (!is_absolute && !num_add_i64(at, call->now_ms, &at))) {
         buf_reset(call->reply.out);
@@ -105,9 +105,9 @@ void model_set(struct model_call *call) {
         return;
     if (options.get) {
         if (!find_string(call, &key)) return;
-        call_answer(call, string_of(key));
+        model_answer(call, string_of(key));
     }
-    key = key_find(call->model, call->db, call->argv[1], call->now_ms);
+    key = model_key_find(call->model, call->db, call->argv[1], call->now_ms);
     if ((options.nx && key != NULL) || (options.xx && key == NULL)) {
         if (!options.get) reply_null(&call->reply);
         return;
@@ -133,7 +133,7 @@ void model_psetex(struct model_call *call) {
 }
 
 void model_setnx(struct model_call *call) {
-    const bool is_new = key_find(call->model, call->db, call->argv[1], call->now_ms) == NULL;
+    const bool is_new = model_key_find(call->model, call->db, call->argv[1], call->now_ms) == NULL;
     if (is_new) set(call, call->argv[1], call->argv[2], 0);
     reply_int(&call->reply, is_new);
 }
@@ -141,7 +141,7 @@ void model_setnx(struct model_call *call) {
 void model_getset(struct model_call *call) {
     struct model_key *key;
     if (!find_string(call, &key)) return;
-    call_answer(call, string_of(key));
+    model_answer(call, string_of(key));
     set(call, call->argv[1], call->argv[2], 0);
 }
 
@@ -149,14 +149,14 @@ void model_getset(struct model_call *call) {
 
 void model_get(struct model_call *call) {
     struct model_key *key;
-    if (find_string(call, &key)) call_answer(call, string_of(key));
+    if (find_string(call, &key)) model_answer(call, string_of(key));
 }
 
 void model_getdel(struct model_call *call) {
     struct model_key *key;
     if (!find_string(call, &key)) return;
-    call_answer(call, string_of(key));
-    key_delete(call->model, call->db, call->argv[1], call->now_ms);
+    model_answer(call, string_of(key));
+    model_key_delete(call->model, call->db, call->argv[1], call->now_ms);
 }
 
 void model_getex(struct model_call *call) {
@@ -171,15 +171,16 @@ void model_getex(struct model_call *call) {
     if (options.expiry != 0 &&
         !read_point(call, options.expiry, options.is_seconds, options.is_absolute, &expire_ms))
         return;
-    call_answer(call, string_of(key));
+    model_answer(call, string_of(key));
     if (options.expiry != 0 || options.persist) key->expire_ms = expire_ms;
 }
 
 void model_mget(struct model_call *call) {
     reply_array(&call->reply, call->argc - 1);
     for (size_t i = 1; i < call->argc; i++) {
-        const struct model_key *key = key_find(call->model, call->db, call->argv[i], call->now_ms);
-        call_answer(call, key != NULL && key->type == MODEL_STRING ? string_of(key) : NULL);
+        const struct model_key *key =
+            model_key_find(call->model, call->db, call->argv[i], call->now_ms);
+        model_answer(call, key != NULL && key->type == MODEL_STRING ? string_of(key) : NULL);
     }
 }
 
@@ -191,7 +192,7 @@ static void set_pairs(struct model_call *call) {
 
 void model_mset(struct model_call *call) {
     if (call->argc % 2 == 0) {
-        call_arity(call);
+        model_arity(call);
         return;
     }
     set_pairs(call);
@@ -200,12 +201,13 @@ void model_mset(struct model_call *call) {
 
 void model_msetnx(struct model_call *call) {
     if (call->argc % 2 == 0) {
-        call_arity(call);
+        model_arity(call);
         return;
     }
     bool is_free = true;
     for (size_t i = 1; i < call->argc; i += 2) {
-        if (key_find(call->model, call->db, call->argv[i], call->now_ms) != NULL) is_free = false;
+        if (model_key_find(call->model, call->db, call->argv[i], call->now_ms) != NULL)
+            is_free = false;
     }
     if (is_free) set_pairs(call);
     reply_int(&call->reply, is_free);
@@ -222,7 +224,8 @@ void model_getrange(struct model_call *call) {
     struct model_key *key;
     int64_t start;
     int64_t end;
-    if (!call_int(call, 2, &start) || !call_int(call, 3, &end) || !find_string(call, &key)) return;
+    if (!model_int(call, 2, &start) || !model_int(call, 3, &end) || !find_string(call, &key))
+        return;
     const struct slice bytes = bytes_of(key);
     const int64_t len = (int64_t)bytes.len;
     if (len == 0 || (start < 0 && end < 0 && start > end)) {
@@ -245,7 +248,7 @@ void model_append(struct model_call *call) {
     struct model_key *key;
     if (!find_string(call, &key)) return;
     struct buf joined = {0};
-    if (!call_string_fits(call, bytes_of(key).len + call->argv[2].len)) return;
+    if (!model_string_fits(call, bytes_of(key).len + call->argv[2].len)) return;
     buf_append_slice(&joined, bytes_of(key));
     buf_append_slice(&joined, call->argv[2]);
     change(call, key, buf_slice(&joined));
@@ -256,9 +259,9 @@ void model_append(struct model_call *call) {
 void model_setrange(struct model_call *call) {
     struct model_key *key;
     int64_t offset;
-    if (!call_int(call, 2, &offset)) return;
+    if (!model_int(call, 2, &offset)) return;
     if (offset < 0) {
-        call_fail(call, "ERR offset is out of range");
+        model_fail(call, "ERR offset is out of range");
         return;
     }
     if (!find_string(call, &key)) return;
@@ -269,7 +272,7 @@ void model_setrange(struct model_call *call) {
         return;
     }
     const uint64_t end = (uint64_t)offset + new.len;
-    if (!call_string_fits(call, end)) return;
+    if (!model_string_fits(call, end)) return;
     const size_t len = num_max(old.len, (size_t)end);
     char *bytes = mem_zalloc(len);
     if (old.len > 0) memcpy(bytes, old.data, old.len);
@@ -286,11 +289,11 @@ static void add(struct model_call *call, int64_t increment) {
     int64_t value = 0;
     if (!find_string(call, &key)) return;
     if (key != NULL && !num_parse_i64(bytes_of(key), &value)) {
-        call_fail(call, "ERR value is not an integer or out of range");
+        model_fail(call, "ERR value is not an integer or out of range");
         return;
     }
     if (!num_add_i64(value, increment, &value)) {
-        call_fail(call, "ERR increment or decrement would overflow");
+        model_fail(call, "ERR increment or decrement would overflow");
         return;
     }
     char text[NUM_I64_TEXT_MAX];
@@ -308,14 +311,14 @@ void model_decr(struct model_call *call) {
 
 void model_incrby(struct model_call *call) {
     int64_t increment;
-    if (call_int(call, 2, &increment)) add(call, increment);
+    if (model_int(call, 2, &increment)) add(call, increment);
 }
 
 void model_decrby(struct model_call *call) {
     int64_t decrement;
-    if (!call_int(call, 2, &decrement)) return;
+    if (!model_int(call, 2, &decrement)) return;
     if (decrement == INT64_MIN) {
-        call_fail(call, "ERR decrement would overflow");
+        model_fail(call, "ERR decrement would overflow");
     } else {
         add(call, -decrement);
     }
@@ -328,12 +331,12 @@ void model_incrbyfloat(struct model_call *call) {
     if (!find_string(call, &key)) return;
     if ((key != NULL && !num_parse_long_double(bytes_of(key), &value)) ||
         !num_parse_long_double(call->argv[2], &increment)) {
-        call_fail(call, "ERR value is not a valid float");
+        model_fail(call, "ERR value is not a valid float");
         return;
     }
     value += increment;
     if (!isfinite(value)) {
-        call_fail(call, "ERR increment would produce NaN or Infinity");
+        model_fail(call, "ERR increment would produce NaN or Infinity");
         return;
     }
     char text[NUM_LONG_DOUBLE_TEXT_MAX];

@@ -9,32 +9,32 @@
 
 // ---- beginning and end
 
-bool call_timeout(struct model_call *call, size_t index, int64_t *deadline_ms) {
+bool model_timeout(struct model_call *call, size_t index, int64_t *deadline_ms) {
     long double seconds;
     if (!num_parse_long_double(call->argv[index], &seconds)) {
-        call_fail(call, "ERR timeout is not a float or out of range");
+        model_fail(call, "ERR timeout is not a float or out of range");
         return false;
     }
     const long double ms = ceill(seconds * 1000);
     if (ms < 0) {
-        call_fail(call, "ERR timeout is negative");
+        model_fail(call, "ERR timeout is negative");
         return false;
     }
     if (ms > (long double)(INT64_MAX - call->now_ms)) {
-        call_fail(call, "ERR timeout is out of range");
+        model_fail(call, "ERR timeout is out of range");
         return false;
     }
     *deadline_ms = ms > 0 ? call->now_ms + (int64_t)ms : 0;
     return true;
 }
 
-void wait_begin(struct model_call *call, size_t first_key, size_t key_count, int64_t deadline_ms,
-                enum model_nothing nothing) {
+void model_wait_begin(struct model_call *call, size_t first_key, size_t key_count,
+                      int64_t deadline_ms, enum model_nothing nothing) {
     call->verdict = MODEL_WAITS;
     if (call->is_retry) return; // with its place and its deadline
     struct model_client *client = call->client;
     for (size_t i = 0; i < call->argc; i++) {
-        texts_insert(&client->argv, i, text_new(call->argv[i]));
+        model_texts_insert(&client->argv, i, model_text_new(call->argv[i]));
     }
     client->first_key = first_key;
     client->key_count = key_count;
@@ -44,15 +44,15 @@ void wait_begin(struct model_call *call, size_t first_key, size_t key_count, int
     client->nothing = nothing;
 }
 
-void wait_end(struct model_client *client) {
-    texts_clear(&client->argv);
+void model_wait_end(struct model_client *client) {
+    model_texts_clear(&client->argv);
 }
 
 static struct buf *wake(struct model *model, struct model_client *client) {
     model->wakes = mem_realloc(model->wakes, (model->wake_count + 1) * sizeof(struct model_wake));
     struct model_wake *entry = &model->wakes[model->wake_count++];
     *entry = (struct model_wake){.client_id = client->id};
-    wait_end(client);
+    model_wait_end(client);
     return &entry->reply;
 }
 
@@ -88,7 +88,7 @@ void model_time(struct model *model, int64_t now_ms) {
     }
 }
 
-bool wait_unblock(struct model *model, uint64_t client_id, bool with_error) {
+bool model_wait_unblock(struct model *model, uint64_t client_id, bool with_error) {
     for (size_t i = 0; i < model->client_count; i++) {
         struct model_client *client = model->clients[i];
         if (client->id != client_id || client->argv.count == 0) continue;
@@ -103,7 +103,8 @@ bool wait_unblock(struct model *model, uint64_t client_id, bool with_error) {
 static bool waits_for(const struct model_client *client, unsigned db, struct slice name) {
     if (client->argv.count == 0 || client->wait_db != db) return false;
     for (size_t i = 0; i < client->key_count; i++) {
-        if (slice_equal(text_slice(client->argv.items[client->first_key + i]), name)) return true;
+        if (slice_equal(model_text_slice(client->argv.items[client->first_key + i]), name))
+            return true;
     }
     return false;
 }
@@ -120,19 +121,20 @@ static struct model_client *next_waiter(const struct model *model, uint64_t arri
     return found;
 }
 
-void wait_signal(struct model *model, unsigned db, struct slice name) {
+void model_wait_signal(struct model *model, unsigned db, struct slice name) {
     if (next_waiter(model, 0, db, name) == NULL) return;
     for (size_t i = 0; i < model->ready_count; i++) {
         const struct model_ready *ready = &model->ready[i];
-        if (ready->db == db && slice_equal(text_slice(ready->name), name)) return;
+        if (ready->db == db && slice_equal(model_text_slice(ready->name), name)) return;
     }
     model->ready = mem_realloc(model->ready, (model->ready_count + 1) * sizeof(struct model_ready));
-    model->ready[model->ready_count++] = (struct model_ready){.db = db, .name = text_new(name)};
+    model->ready[model->ready_count++] =
+        (struct model_ready){.db = db, .name = model_text_new(name)};
 }
 
 // Two databases have changed places: every key that somebody waits for there, in the order in which
 // their waiters came.
-void wait_signal_all(struct model *model, unsigned one, unsigned other) {
+void model_wait_signal_all(struct model *model, unsigned one, unsigned other) {
     uint64_t arrival = 0;
     for (;;) {
         const struct model_client *next = NULL;
@@ -144,18 +146,19 @@ void wait_signal_all(struct model *model, unsigned one, unsigned other) {
         }
         if (next == NULL) return;
         for (size_t i = 0; i < next->key_count; i++) {
-            wait_signal(model, next->wait_db, text_slice(next->argv.items[next->first_key + i]));
+            model_wait_signal(model, next->wait_db,
+                              model_text_slice(next->argv.items[next->first_key + i]));
         }
         arrival = next->arrival + 1;
     }
 }
 
 static void try_again(struct model *model, struct model_client *client, int64_t now_ms) {
-    struct texts argv;
-    texts_dup(&argv, &client->argv);
+    struct model_texts argv;
+    model_texts_dup(&argv, &client->argv);
     struct slice *slices = mem_alloc_array(argv.count, sizeof *slices);
     for (size_t i = 0; i < argv.count; i++) {
-        slices[i] = text_slice(argv.items[i]);
+        slices[i] = model_text_slice(argv.items[i]);
     }
     struct buf reply = {0};
     struct model_call call = {
@@ -175,13 +178,13 @@ static void try_again(struct model *model, struct model_client *client, int64_t 
         *wake(model, client) = reply;
     }
     mem_free(slices);
-    texts_clear(&argv);
+    model_texts_clear(&argv);
 }
 
 static void serve_key(struct model *model, unsigned db, struct slice name, int64_t now_ms) {
     uint64_t arrival = 0;
     for (;;) {
-        const struct model_key *key = key_find(model, db, name, now_ms);
+        const struct model_key *key = model_key_find(model, db, name, now_ms);
         if (key == NULL || key->type != MODEL_LIST) return;
         struct model_client *client = next_waiter(model, arrival, db, name);
         if (client == NULL) return;
@@ -190,14 +193,14 @@ static void serve_key(struct model *model, unsigned db, struct slice name, int64
     }
 }
 
-void wait_serve(struct model *model, int64_t now_ms) {
+void model_wait_serve(struct model *model, int64_t now_ms) {
     while (model->ready_count > 0) {
         const struct model_ready ready = model->ready[0];
         model->ready_count--;
         for (size_t i = 0; i < model->ready_count; i++) {
             model->ready[i] = model->ready[i + 1];
         }
-        serve_key(model, ready.db, text_slice(ready.name), now_ms);
-        text_unref(ready.name);
+        serve_key(model, ready.db, model_text_slice(ready.name), now_ms);
+        model_text_unref(ready.name);
     }
 }

@@ -68,9 +68,10 @@ const struct policy *policy_find(const struct command *container, const struct c
 unsigned policy_weight(const struct policy *policy, const struct command *row) {
     unsigned weight = POLICY_WEIGHT_USUAL;
     if (policy != NULL) return policy->weight;
-    // What grows must outweigh what takes away, or nothing is ever there to be taken.
+    // What grows must outweigh what takes away, or nothing is ever there to be taken; and what
+    // waits must come so often that lists are empty at times, or nobody ever waits.
     if ((row->traits & COMMAND_GROWS) != 0) weight *= 3;
-    if ((row->traits & COMMAND_WAITS) != 0) weight /= 2;
+    if ((row->traits & COMMAND_WAITS) != 0) return 3 * POLICY_WEIGHT_USUAL;
     return weight;
 }
 

@@ -35,46 +35,49 @@ static int class_of_group(struct workload *workload, enum command_group group) {
         break;
     }
     // Lists twice as often as the others.
-    const size_t drawn = below(workload, DATA_CLASSES + 1);
+    const size_t drawn = workload_below(workload, DATA_CLASSES + 1);
     return drawn == DATA_CLASSES ? 1 : (int)drawn;
 }
 
 // Names that servers have stumbled over: empty, binary, long, of glob signs.
 static void odd_key(struct workload *workload) {
-    switch (below(workload, 4)) {
+    switch (workload_below(workload, 4)) {
     case 0:
-        arg_text(workload, "");
+        workload_text(workload, "");
         break;
     case 1:
-        arg_slice(workload, SLICE("k\0\r\n\xff"));
+        workload_slice(workload, SLICE("k\0\r\n\xff"));
         break;
     case 2:
-        arg_text(workload, "a*[b]?\\");
+        workload_text(workload, "a*[b]?\\");
         break;
     default:
-        arg_bytes(workload, 300);
+        workload_bytes(workload, 300);
         break;
     }
 }
 
 static void draw_key(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
+    const bool waits = (drawing->leaf->row->traits & COMMAND_WAITS) != 0;
     int class = class_of_group(workload, drawing->leaf->row->group);
     if (drawing->key_class >= 0) class = drawing->key_class;
-    if (chance(workload, 5)) class = (int)below(workload, DATA_CLASSES); // the wrong type, likely
+    if (workload_chance(workload, 5))
+        class = (int)workload_below(workload, DATA_CLASSES); // the wrong type, likely
     if (drawing->key_class < 0) drawing->key_class = class;
     drawing->keys++;
-    if (chance(workload, 1)) {
+    if (workload_chance(workload, 1)) {
         odd_key(workload);
     } else {
         // Half of all go to the hottest key, a quarter to the next ...
         size_t heat = 0;
-        while (heat + 1 < KEYS_OF_CLASS && chance(workload, 50)) {
+        if (waits && workload_chance(workload, 30)) heat = 2; // where more often nothing is
+        while (heat + 1 < KEYS_OF_CLASS && workload_chance(workload, 50)) {
             heat++;
         }
         char name[8];
         snprintf(name, sizeof name, "%c:%zu", key_letters[class], heat);
-        arg_text(workload, name);
+        workload_text(workload, name);
     }
     workload->args[workload->argc - 1].is_key = true;
 }
@@ -86,12 +89,12 @@ enum { POOL_SIZE = 12 };
 // One of a few elements that come again, so that LREM, LPOS and LINSERT find them; a third of them
 // is long enough to lie in the log.
 static void draw_known(struct workload *workload) {
-    const size_t which = below(workload, POOL_SIZE);
+    const size_t which = workload_below(workload, POOL_SIZE);
     char text[128];
     const int len = snprintf(text, sizeof text, "e%zu", which);
     const size_t wanted = which % 3 == 0 ? 60 + which : which % 3 == 1 ? 5 + which : (size_t)len;
     memset(text + len, '.', sizeof text - (size_t)len);
-    arg_slice(workload, slice_of(text, wanted));
+    workload_slice(workload, slice_of(text, wanted));
 }
 
 static void draw_number_text(struct workload *workload) {
@@ -105,10 +108,10 @@ static void draw_number_text(struct workload *workload) {
                                       "3.0e3",
                                       "inf",
                                       " 5"};
-    if (chance(workload, 10)) {
-        arg_text(workload, odd[below(workload, sizeof odd / sizeof odd[0])]);
+    if (workload_chance(workload, 10)) {
+        workload_text(workload, odd[workload_below(workload, sizeof odd / sizeof odd[0])]);
     } else {
-        arg_i64(workload, between(workload, -100, 1000));
+        workload_i64(workload, workload_between(workload, -100, 1000));
     }
 }
 
@@ -117,39 +120,40 @@ static void draw_number_text(struct workload *workload) {
 static size_t draw_length(struct workload *workload) {
     static const uint16_t borders[] = {0, 1, 8, 9, 10, 63, 64, 65, 66, 127, 128};
     const size_t segment = workload->options.segment_bytes;
-    if (segment > 0 && below(workload, 300) == 0) {
-        return segment / 16 + below(workload, segment / 3);
+    if (segment > 0 && workload_below(workload, 300) == 0) {
+        return segment / 16 + workload_below(workload, segment / 3);
     }
-    if (chance(workload, 40)) {
-        return borders[below(workload, sizeof borders / sizeof borders[0])];
+    if (workload_chance(workload, 40)) {
+        return borders[workload_below(workload, sizeof borders / sizeof borders[0])];
     }
-    if (chance(workload, 70)) return below(workload, 120);
-    if (chance(workload, 80)) return below(workload, 2000);
-    return below(workload, 20000);
+    if (workload_chance(workload, 70)) return workload_below(workload, 120);
+    if (workload_chance(workload, 80)) return workload_below(workload, 2000);
+    return workload_below(workload, 20000);
 }
 
 static void draw_value(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
     const bool is_string = drawing->leaf->row->group == GROUP_STRING;
-    if (chance(workload, is_string ? 40 : 15)) {
+    if (workload_chance(workload, is_string ? 40 : 15)) {
         draw_number_text(workload);
-    } else if (chance(workload, 50)) {
+    } else if (workload_chance(workload, 50)) {
         draw_known(workload);
     } else {
-        arg_bytes(workload, draw_length(workload));
+        workload_bytes(workload, draw_length(workload));
     }
 }
 
 static void draw_field(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
     char name[16];
-    if (chance(workload, 1)) {
-        arg_bytes(workload, below(workload, 100));
+    if (workload_chance(workload, 1)) {
+        workload_bytes(workload, workload_below(workload, 100));
         return;
     }
     // Now and then from so many that a hash becomes a large one.
-    snprintf(name, sizeof name, "f%zu", below(workload, chance(workload, 10) ? 1000 : 10));
-    arg_text(workload, name);
+    snprintf(name, sizeof name, "f%zu",
+             workload_below(workload, workload_chance(workload, 10) ? 1000 : 10));
+    workload_text(workload, name);
 }
 
 // ---- numbers
@@ -172,13 +176,14 @@ static bool draw_extreme(struct workload *workload) {
         "1.0",
         "",
     };
-    if (!chance(workload, 3)) return false;
-    arg_text(workload, extremes[below(workload, sizeof extremes / sizeof extremes[0])]);
+    if (!workload_chance(workload, 3)) return false;
+    workload_text(workload,
+                  extremes[workload_below(workload, sizeof extremes / sizeof extremes[0])]);
     return true;
 }
 
 static void draw_integer(struct workload *workload, int64_t low, int64_t high) {
-    if (!draw_extreme(workload)) arg_i64(workload, between(workload, low, high));
+    if (!draw_extreme(workload)) workload_i64(workload, workload_between(workload, low, high));
 }
 
 static void draw_index(struct drawing *drawing) {
@@ -187,13 +192,13 @@ static void draw_index(struct drawing *drawing) {
 
 static void draw_count(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
-    draw_integer(workload, chance(workload, 20) ? -5 : 1, 6);
+    draw_integer(workload, workload_chance(workload, 20) ? -5 : 1, 6);
 }
 
 // Where a string is edited: rarely far behind its end.
 static void draw_offset(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
-    draw_integer(workload, 0, chance(workload, 5) ? 5000 : 90);
+    draw_integer(workload, 0, workload_chance(workload, 5) ? 5000 : 90);
 }
 
 static void draw_increment(struct drawing *drawing) {
@@ -202,8 +207,8 @@ static void draw_increment(struct drawing *drawing) {
         "1e4931", "nan",    "inf",   "-inf", "0.333333333333333333",
         "1e",     "1_000.5"};
     struct workload *workload = drawing->workload;
-    if (strstr(drawing->leaf->row->name, "float") != NULL && chance(workload, 70)) {
-        arg_text(workload, floats[below(workload, sizeof floats / sizeof floats[0])]);
+    if (strstr(drawing->leaf->row->name, "float") != NULL && workload_chance(workload, 70)) {
+        workload_text(workload, floats[workload_below(workload, sizeof floats / sizeof floats[0])]);
         return;
     }
     draw_integer(workload, -20, 20);
@@ -211,10 +216,10 @@ static void draw_increment(struct drawing *drawing) {
 
 static void draw_db(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
-    if (chance(workload, 5)) {
+    if (workload_chance(workload, 5)) {
         draw_integer(workload, -1, 20);
     } else {
-        arg_i64(workload, (int64_t)below(workload, workload->options.databases));
+        workload_i64(workload, (int64_t)workload_below(workload, workload->options.databases));
     }
 }
 
@@ -230,12 +235,12 @@ static void draw_index_or_db(struct drawing *drawing) {
 static void draw_numkeys(struct drawing *drawing) {
     drawing->numkeys_at = drawing->workload->argc;
     drawing->keys = 0;
-    arg_i64(drawing->workload, 0);
+    workload_i64(drawing->workload, 0);
 }
 
 static void draw_client_id(struct drawing *drawing) {
-    arg_i64(drawing->workload,
-            between(drawing->workload, 0, drawing->workload->options.clients_max));
+    workload_i64(drawing->workload,
+                 workload_between(drawing->workload, 0, drawing->workload->options.clients_max));
 }
 
 static void draw_number(struct drawing *drawing) {
@@ -246,24 +251,28 @@ static void draw_number(struct drawing *drawing) {
 
 static void draw_milliseconds(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
-    draw_integer(workload, chance(workload, 5) ? -10 : 1, chance(workload, 50) ? 50 : 5000);
+    draw_integer(workload, workload_chance(workload, 5) ? -10 : 1,
+                 workload_chance(workload, 50) ? 50 : 5000);
 }
 
 static void draw_seconds(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
-    draw_integer(workload, chance(workload, 10) ? -1 : 1, chance(workload, 50) ? 3 : 100);
+    draw_integer(workload, workload_chance(workload, 10) ? -1 : 1,
+                 workload_chance(workload, 50) ? 3 : 100);
 }
 
 static void draw_unix_ms(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
     if (draw_extreme(workload)) return;
-    arg_i64(workload, workload->now_ms + between(workload, -5, chance(workload, 50) ? 50 : 5000));
+    workload_i64(workload,
+                 workload->now_ms +
+                     workload_between(workload, -5, workload_chance(workload, 50) ? 50 : 5000));
 }
 
 static void draw_unix_seconds(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
     if (draw_extreme(workload)) return;
-    arg_i64(workload, workload->now_ms / 1000 + between(workload, 0, 5));
+    workload_i64(workload, workload->now_ms / 1000 + workload_between(workload, 0, 5));
 }
 
 // Of blocked commands: short, so that both the push and the deadline come first at times. What is
@@ -273,17 +282,18 @@ static void draw_timeout(struct drawing *drawing) {
                                            "0.5", "1",    "2",    "0.001", "1e-1", "0.0001"};
     static const char *const wrong[] = {"-1", "inf", "nan", "1e19", "abc", "", "1 "};
     struct workload *workload = drawing->workload;
-    if (chance(workload, 3)) {
-        arg_text(workload, wrong[below(workload, sizeof wrong / sizeof wrong[0])]);
+    if (workload_chance(workload, 3)) {
+        workload_text(workload, wrong[workload_below(workload, sizeof wrong / sizeof wrong[0])]);
     } else {
-        arg_text(workload, timeouts[below(workload, sizeof timeouts / sizeof timeouts[0])]);
+        workload_text(workload,
+                      timeouts[workload_below(workload, sizeof timeouts / sizeof timeouts[0])]);
     }
 }
 
 // ---- words that are chosen from a few
 
 static void draw_of(struct workload *workload, const char *const *texts, size_t count) {
-    arg_text(workload, texts[below(workload, count)]);
+    workload_text(workload, texts[workload_below(workload, count)]);
 }
 
 #define DRAW_OF(name, ...)                                                                         \
@@ -316,7 +326,8 @@ static void draw_command(struct drawing *drawing) {
         draw_command_name(drawing);
         return;
     }
-    generate_leaf(workload, &workload->leaves[below(workload, workload->leaf_count)]);
+    workload_generate_leaf(workload,
+                           &workload->leaves[workload_below(workload, workload->leaf_count)]);
 }
 
 // What stands behind the word `command` has come with it.
@@ -389,7 +400,7 @@ static const struct {
     {"value", draw_value},
 };
 
-bool word_draw(struct drawing *drawing, struct slice word) {
+bool workload_word_draw(struct drawing *drawing, struct slice word) {
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (!slice_equal(word, slice_str(words[i].word))) continue;
         words[i].draw(drawing);
@@ -398,7 +409,7 @@ bool word_draw(struct drawing *drawing, struct slice word) {
     return false;
 }
 
-bool word_is_known(struct slice word) {
+bool workload_word_is_known(struct slice word) {
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (slice_equal(word, slice_str(words[i].word))) return true;
     }

@@ -108,7 +108,7 @@ static const struct leaf *choose_leaf(struct workload *workload) {
 static bool is_to_be_spoiled(struct workload *workload, const struct leaf *leaf) {
     if (workload->options.without_spoiled) return false;
     if (leaf->policy != NULL && (leaf->policy->traits & POLICY_UNSPOILED) != 0) return false;
-    return chance(workload, SPOILED_PERCENT);
+    return workload_chance(workload, SPOILED_PERCENT);
 }
 
 static void draw(struct workload *workload, const struct leaf *leaf, int64_t now_ms,
@@ -116,9 +116,9 @@ static void draw(struct workload *workload, const struct leaf *leaf, int64_t now
     buf_reset(&workload->bytes);
     workload->argc = 0;
     workload->now_ms = now_ms;
-    generate_leaf(workload, leaf);
+    workload_generate_leaf(workload, leaf);
     const bool is_spoiled = is_to_be_spoiled(workload, leaf);
-    if (is_spoiled) generate_spoiled(workload, leaf->container == NULL ? 1 : 2);
+    if (is_spoiled) workload_generate_spoiled(workload, leaf->container == NULL ? 1 : 2);
     for (size_t i = 0; i < workload->argc; i++) {
         const struct argument *arg = &workload->args[i];
         workload->argv[i] = slice_of(workload->bytes.data + arg->at, arg->len);
@@ -161,7 +161,7 @@ static void unknown_words_of(const struct command *row, struct buf *out) {
     }
     for (size_t i = 1; i < usage.count; i++) {
         const struct usage_node *node = &usage.nodes[i];
-        if (node->kind != USAGE_NAME || word_is_known(node->text)) continue;
+        if (node->kind != USAGE_NAME || workload_word_is_known(node->text)) continue;
         buf_printf(out, "%s: %.*s\n", row->name, (int)node->text.len, node->text.data);
     }
 }

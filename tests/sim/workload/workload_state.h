@@ -49,24 +49,24 @@ struct drawing {
 };
 
 // ---- chance
-bool chance(struct workload *workload, unsigned percent);
-size_t below(struct workload *workload, size_t bound);
-int64_t between(struct workload *workload, int64_t low, int64_t high); // both inclusive
+bool workload_chance(struct workload *workload, unsigned percent);
+size_t workload_below(struct workload *workload, size_t bound);
+int64_t workload_between(struct workload *workload, int64_t low, int64_t high); // both inclusive
 
 // ---- arguments
-void arg_text(struct workload *workload, const char *text);
-void arg_slice(struct workload *workload, struct slice s);
-void arg_i64(struct workload *workload, int64_t value);
-void arg_bytes(struct workload *workload, size_t len); // of a random pattern
+void workload_text(struct workload *workload, const char *text);
+void workload_slice(struct workload *workload, struct slice s);
+void workload_i64(struct workload *workload, int64_t value);
+void workload_bytes(struct workload *workload, size_t len); // of a random pattern
 
 // ---- words.c
 // Draws the argument a usage text names; false: nobody knows the word.
-bool word_draw(struct drawing *drawing, struct slice word);
-bool word_is_known(struct slice word);
+bool workload_word_draw(struct drawing *drawing, struct slice word);
+bool workload_word_is_known(struct slice word);
 
 // ---- generate.c
-void generate_leaf(struct workload *workload, const struct leaf *leaf);
+void workload_generate_leaf(struct workload *workload, const struct leaf *leaf);
 // Spoils one of the arguments from `first` on.
-void generate_spoiled(struct workload *workload, size_t first);
+void workload_generate_spoiled(struct workload *workload, size_t first);
 
 #endif
