@@ -11,8 +11,8 @@
 //    It is written again, at the beginning of a fresh segment whose header cuts the old segment in
 //    front of it: first the batch, sync, then the header, sync (only now does the new segment
 //    exist, and the old place is no longer looked at), then a seal. A last batch that is a seal
-//    holds nothing and is left behind. Bytes behind the end go to a file torn-<lsn>-<slot> for
-//    people;
+//    holds nothing and is left behind; a new seal takes its place, in the same order. Bytes behind
+//    the end go to a file torn-<lsn>-<slot> for people;
 //  - a crash meanwhile: until the header is durable the old batch counts, from then on the new.
 //
 // Why a segment whose first batch is the last of the log is left behind whole: its header went out
@@ -235,24 +235,15 @@ static void relocate_records(struct recovery *r, char *batch, const struct batch
     }
 }
 
-// Puts the last batch at the beginning of the fresh segment and makes it, then the segment,
-// durable.
-static enum err write_again(struct recovery *r, const char *bytes) {
+// Writes the fresh segment's first batch, whose records and padding are in place, and only when it
+// is durable the header. A header that came without its batch would move the log's end back, in
+// front of what a torn write elsewhere rightly knows as durable.
+static enum err write_first(struct recovery *r, struct batch_header *header) {
     struct log *log = r->log;
     struct log_current *current = &log->current;
-    const struct batch_header *old = &r->last.last_header;
-    size_t padded = batch_padded(old->bytes);
+    size_t padded = batch_padded(header->bytes);
     char *batch = current->image + LOG_ALIGN;
-    memcpy(batch, bytes, padded);
-
-    struct batch_header header = *old;
-    header.lsn = current->base_lsn + LOG_ALIGN;
-    header.durable_lsn = log->flushed.end_lsn;
-    header.salt = current->salt;
-    header.prev_checksum = log->flushed.checksum;
-    header.epoch = log->epoch;
-    relocate_records(r, batch, old, header.lsn - old->lsn);
-    batch_encode(batch, &header);
+    batch_encode(batch, header);
     struct segment_header segment = log_segment_header(log);
     segment_encode(current->image, &segment);
 
@@ -261,16 +252,56 @@ static enum err write_again(struct recovery *r, const char *bytes) {
     if (err == ERR_NONE && !MUTANT(HEADER_BEFORE_MOVED_BATCH)) err = vfs_sync(file);
     if (err == ERR_NONE) err = vfs_write_at(file, current->image, LOG_ALIGN, 0);
     if (err == ERR_NONE) err = vfs_sync(file);
-    if (err != ERR_NONE) return fail(r, err, "writing the last batch again");
+    if (err != ERR_NONE) return err;
 
     current->start = LOG_ALIGN + padded;
     current->fill = current->start;
     current->is_new = false;
-    log->flushed = (struct log_flushed){current->sequence, header.lsn + padded, header.checksum};
+    log->flushed = (struct log_flushed){current->sequence, header->lsn + padded, header->checksum};
+    log->durable_lsn = log->flushed.end_lsn;
+    return ERR_NONE;
+}
+
+// What a header has to say to be the first of the fresh segment.
+static void place_first(const struct log *log, struct batch_header *header) {
+    header->lsn = log->current.base_lsn + LOG_ALIGN;
+    header->durable_lsn = log->flushed.end_lsn;
+    header->salt = log->current.salt;
+    header->prev_checksum = log->flushed.checksum;
+    header->epoch = log->epoch;
+}
+
+// Puts the last batch at the beginning of the fresh segment, and a seal behind it.
+static enum err write_again(struct recovery *r, const char *bytes) {
+    struct log *log = r->log;
+    const struct batch_header *old = &r->last.last_header;
+    size_t padded = batch_padded(old->bytes);
+    char *batch = log->current.image + LOG_ALIGN;
+    memcpy(batch, bytes, padded);
+    struct batch_header header = *old;
+    place_first(log, &header);
+    relocate_records(r, batch, old, header.lsn - old->lsn);
+    enum err err = write_first(r, &header);
+    if (err != ERR_NONE) return fail(r, err, "writing the last batch again");
     r->out->repersisted_bytes = padded;
     trace_event(log->options.trace, TRACE_NOTICE, "log.repersisted",
                 "the last batch (%zu bytes) was not proven to be on disk and was written again",
                 padded);
+    if (MUTANT(RECOVERY_NOT_SEALED)) return ERR_NONE;
+    err = log_seal_now(log);
+    return err == ERR_NONE ? ERR_NONE : fail(r, err, "sealing the log");
+}
+
+// The fresh segment begins with its seal.
+static enum err write_seal(struct recovery *r) {
+    struct log *log = r->log;
+    memset(log->current.image + LOG_ALIGN, 0, LOG_ALIGN);
+    struct batch_header header = {
+        .wall_ms = log_wall_ms(log), .bytes = BATCH_HEADER_BYTES, .flags = BATCH_SEAL};
+    place_first(log, &header);
+    enum err err = write_first(r, &header);
+    if (err != ERR_NONE) return fail(r, err, "sealing the log");
+    log->seal_count++;
     return ERR_NONE;
 }
 
@@ -304,14 +335,9 @@ static enum err continue_afresh(struct recovery *r) {
     if (r->last.batches < 2) log_segment_drop_last(log);
     if (MUTANT(SEQUENCE_USED_AGAIN) && r->last.batches < 2) log->next_sequence--;
     log_segment_begin(log);
-    if (has_data) err = write_again(r, batch);
+    err = has_data ? write_again(r, batch) : write_seal(r);
     mem_free(batch);
-    if (err != ERR_NONE) return err;
-    log->durable_lsn = log->flushed.end_lsn;
-    if (MUTANT(RECOVERY_NOT_SEALED)) return ERR_NONE;
-    err = log_seal_now(log);
-    if (err != ERR_NONE) return fail(r, err, "sealing the log");
-    return ERR_NONE;
+    return err;
 }
 
 static enum err continue_behind_seal(struct recovery *r) {

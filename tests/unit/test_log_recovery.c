@@ -337,6 +337,42 @@ static void a_torn_tail_is_no_obstacle_on_a_full_disk(void **state) {
     log_model_deinit(&model);
 }
 
+// Behind a seal, the first write of a segment is torn: its batch is there, its header is not. The
+// batch knows the seal as durable, which the next start leaves behind; cut at any call, that start
+// must not make the batch a witness against itself.
+static void tear_a_segment_behind_a_seal(struct log_model *model, uint64_t seed) {
+    static const char zeros[LOG_ALIGN];
+    log_model_init(model, seed, PLENTY);
+    start(model);
+    log_model_make_slots(model);
+    write_frames(model, 1, 1000);
+    while (log_stats(model->log).segments < 2) {
+        assert_true(log_model_seal(model));
+        write_frames(model, 1, 20000);
+    }
+    log_model_stop(model);
+    memory_disk_put(model->disk, "seg-000001", zeros, sizeof zeros, 0);
+    model->acked--; // with its header the frame would not have been acknowledged either
+}
+
+static void a_start_behind_a_seal_may_be_cut_anywhere(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        bool was_cut = true;
+        for (uint64_t call = 0; was_cut; call++) {
+            struct log_model model;
+            tear_a_segment_behind_a_seal(&model, seed);
+            memory_disk_die_after(model.disk, call);
+            was_cut = log_model_start(&model) != ERR_NONE;
+            if (was_cut) memory_disk_cut(model.disk);
+            memory_disk_heal(model.disk);
+            log_model_stop(&model);
+            assert_ok(log_model_start(&model), &model.fault);
+            log_model_deinit(&model);
+        }
+    }
+}
+
 static void an_interrupted_slot_is_made_again(void **state) {
     (void)state;
     struct log_model model;
@@ -529,6 +565,7 @@ int main(void) {
         cmocka_unit_test(a_torn_last_batch_is_dropped_and_kept_aside),
         cmocka_unit_test(a_first_batch_that_came_without_its_header_is_torn),
         cmocka_unit_test(a_torn_tail_is_no_obstacle_on_a_full_disk),
+        cmocka_unit_test(a_start_behind_a_seal_may_be_cut_anywhere),
         cmocka_unit_test(an_interrupted_slot_is_made_again),
         cmocka_unit_test(a_flipped_bit_in_a_sealed_log_is_refused_or_harmless),
         cmocka_unit_test(a_flipped_bit_in_an_unsealed_log_costs_at_most_the_last_batch),
