@@ -15,7 +15,7 @@ struct memory_file {
     size_t cap;     // bytes of both; a multiple of MEMORY_SECTOR
     size_t cached_size;
     size_t durable_size;
-    const struct vfs *sync_failed; // for this process; it was not truncated since
+    uint64_t sync_failed_for; // process; 0: none, or it was truncated since
 };
 
 struct memory_name {
@@ -52,6 +52,7 @@ struct memory_disk {
     uint64_t calls;
     uint64_t dies_at; // UINT64_MAX: it does not
     uint64_t syncs_again;
+    uint64_t processes; // begun so far
     struct memory_fault faults[MEMORY_FAULTS_MAX];
     size_t fault_count;
 };
@@ -59,6 +60,7 @@ struct memory_disk {
 struct memory_vfs {
     struct vfs base;
     struct memory_disk *disk;
+    uint64_t process; // which of the disk's, from 1
 };
 
 struct memory_handle {
@@ -313,14 +315,15 @@ static enum err memory_read_at(struct vfs_file *base, void *into, size_t len, ui
 static enum err sync_now(struct vfs_file *base) {
     struct memory_file *file = handle_of(base)->file;
     struct memory_disk *disk = disk_of(base->vfs);
-    if (file->sync_failed == base->vfs) disk->syncs_again++;
+    const uint64_t process = ((struct memory_vfs *)(void *)base->vfs)->process;
+    if (file->sync_failed_for == process) disk->syncs_again++;
     struct outcome outcome = enter(disk, MEMORY_SYNC);
     if (outcome.is_lost) {
         for (size_t i = 0; i < file->cap / MEMORY_SECTOR; i++)
             file->is_dirty[i] = false;
     }
     if (outcome.err == ERR_NONE) file_sync(file);
-    file->sync_failed = outcome.err == ERR_NONE ? NULL : base->vfs;
+    file->sync_failed_for = outcome.err == ERR_NONE ? 0 : process;
     return outcome.err;
 }
 
@@ -364,7 +367,7 @@ static enum err memory_truncate(struct vfs_file *base, uint64_t size) {
     if (outcome.err != ERR_NONE) return outcome.err;
     struct memory_file *file = handle_of(base)->file;
     file_truncate(file, (size_t)size);
-    file->sync_failed = NULL; // whoever begins anew may sync anew
+    file->sync_failed_for = 0; // whoever begins anew may sync anew
     return ERR_NONE;
 }
 
@@ -423,10 +426,6 @@ static enum err memory_space(struct vfs *vfs, struct vfs_space *out) {
 static void memory_free(struct vfs *vfs) {
     struct memory_disk *disk = disk_of(vfs);
     if (disk->locked_by == vfs) disk->locked_by = NULL;
-    for (size_t i = 0; i < disk->cached.count; i++) {
-        struct memory_file *file = disk->cached.items[i].file;
-        if (file->sync_failed == vfs) file->sync_failed = NULL;
-    }
     disk->open_count--;
     mem_free(vfs);
 }
@@ -509,6 +508,7 @@ struct vfs *memory_disk_open(struct memory_disk *disk) {
     snprintf(vfs->base.where, sizeof vfs->base.where, "memory");
     vfs->disk = disk;
     disk->open_count++;
+    vfs->process = ++disk->processes;
     return &vfs->base;
 }
 

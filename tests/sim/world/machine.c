@@ -14,6 +14,7 @@ enum {
     DISK_BYTES = 64 << 20,
     RESERVE_BYTES = SEGMENT_BYTES,
     START_CALLS = 120, // of the disk, within which a start may die
+    RETRY_US = 1100 * 1000,
 };
 
 struct store_options machine_store_options(struct world *world) {
@@ -375,24 +376,32 @@ void machine_run(struct world *world) {
     }
 }
 
-static bool has_jobs_under_way(const struct world *world) {
-    return world->flusher.flush != NULL || world->maker.slots != NULL;
+static bool is_at_rest(const struct world *world) {
+    const bool has_jobs = world->flusher.flush != NULL || world->maker.slots != NULL;
+    return !has_jobs && log_unflushed_bytes(store_log(world->store)) == 0 &&
+           !engine_has_work(world->engine);
 }
 
 bool machine_settle(struct world *world) {
-    engine_unpause(world->engine);
+    const struct log *log = store_log(world->store);
+    bool has_waited = false;
     for (unsigned turn = 0; turn < WORLD_SETTLE_MAX; turn++) {
+        engine_unpause(world->engine);
         bool has_moved = machine_flush_begin(world) || machine_slots_begin(world);
         has_moved = machine_flush_run(world) || has_moved;
         has_moved = machine_slots_run(world) || has_moved;
         has_moved = machine_flush_end(world) || has_moved;
         has_moved = machine_slots_end(world) || has_moved;
         if (machine_is_dead(world) || world->is_broken || world->is_stopping) return false;
+        engine_tick(world->engine); // nothing that has expired is left
         machine_run(world);
         peers_carry(world, true);
         if (machine_is_dead(world) || world->is_stopping) return false;
-        if (!has_moved && !has_jobs_under_way(world) && !engine_has_work(world->engine))
-            return true;
+        if (has_moved || !is_at_rest(world)) continue;
+        if (!log_stats(log).is_full || has_waited) return true;
+        // Slots that could not be made are tried again after a second.
+        world_pass_time(world, RETRY_US);
+        has_waited = true;
     }
     world_broke(world, 7, "the engine does not come to rest");
 }

@@ -146,6 +146,7 @@ static bool contains(struct slice reply, const char *text) {
 }
 
 static bool is_unreadable(const struct world *world, struct slice reply) {
+    if (machine_is_dead(world)) return true;
     if (!world->reads_fail) return false;
     return contains(reply, "-ERR IO ") || contains(reply, "-ERR CORRUPT ");
 }
@@ -235,7 +236,7 @@ void mirror_left(struct world *world, uint64_t client_id) {
 struct builder {
     struct world *world;
     unsigned db;
-    int64_t now_ms;
+    int64_t data_ms;
     struct slice *argv;
     size_t argc;
     size_t cap;
@@ -334,39 +335,38 @@ static void build_entry(void *context, const struct entry *entry) {
         hash_each(entry->value.hash, put_field, builder);
         break;
     }
-    run(builder, BUILDER_ID, builder->now_ms);
+    run(builder, BUILDER_ID, builder->data_ms);
     if (entry->expire_ms == 0) return;
     char at_ms[32];
     snprintf(at_ms, sizeof at_ms, "%lld", (long long)entry->expire_ms);
     put(builder, SLICE("PEXPIREAT"));
     put(builder, entry_key(entry));
     put(builder, slice_str(at_ms));
-    run(builder, BUILDER_ID, builder->now_ms);
+    run(builder, BUILDER_ID, builder->data_ms);
 }
 
 static void build_session(struct builder *builder, const struct client *client) {
     char db[16];
     snprintf(db, sizeof db, "%u", client->db);
-    const int64_t now_ms = 0;
     if (client->resp == RESP3) {
         put(builder, SLICE("HELLO"));
         put(builder, SLICE("3"));
-        run(builder, client->id, now_ms);
+        run(builder, client->id, 0);
     }
     put(builder, SLICE("SELECT"));
     put(builder, slice_str(db));
-    run(builder, client->id, now_ms);
+    run(builder, client->id, 0);
     if (client->name != NULL) {
         put(builder, SLICE("CLIENT"));
         put(builder, SLICE("SETNAME"));
         put(builder, slice_str(client->name));
-        run(builder, client->id, now_ms);
+        run(builder, client->id, 0);
     }
     if (client->reply_mode == CLIENT_REPLY_ON) return;
     put(builder, SLICE("CLIENT"));
     put(builder, SLICE("REPLY"));
     put(builder, client->reply_mode == CLIENT_REPLY_OFF ? SLICE("OFF") : SLICE("SKIP"));
-    run(builder, client->id, now_ms);
+    run(builder, client->id, 0);
 }
 
 // Who began to wait first after `order`.
@@ -381,6 +381,8 @@ static const struct peer *next_waiting(const struct world *world, uint64_t order
     return next;
 }
 
+// Who waits comes first: a key that holds something else today had nothing when the waiting began.
+// The data is as old as the last of them, so that keys which have expired since are there as here.
 static void build(struct builder *builder) {
     struct world *world = builder->world;
     for (size_t i = 0; i < WORLD_PEERS; i++)
@@ -390,6 +392,7 @@ static void build(struct builder *builder) {
         for (size_t i = 0; i < peer->wait.argc; i++)
             put(builder, peer->wait.argv[i]);
         run(builder, peer->client->id, peer->wait.since_ms);
+        builder->data_ms = peer->wait.since_ms;
     }
     const struct keyspace *keyspace = store_keyspace(world->store);
     for (builder->db = 0; builder->db < WORLD_DATABASES; builder->db++) {
@@ -398,7 +401,7 @@ static void build(struct builder *builder) {
         snprintf(db, sizeof db, "%u", builder->db);
         put(builder, SLICE("SELECT"));
         put(builder, slice_str(db));
-        run(builder, BUILDER_ID, builder->now_ms);
+        run(builder, BUILDER_ID, builder->data_ms);
         keyspace_each(keyspace, builder->db, build_entry, builder);
     }
     model_disconnect(world->mirror->model, BUILDER_ID);
@@ -414,7 +417,7 @@ void mirror_rebuild(struct world *world) {
     });
     mirror->due.count = 0;
     mirror->early.count = 0;
-    struct builder builder = {.world = world, .now_ms = world_now_ms(world)};
+    struct builder builder = {.world = world};
     build(&builder);
     mirror->is_stale = builder.has_failed;
     mem_free(builder.argv);
@@ -424,7 +427,7 @@ void mirror_rebuild(struct world *world) {
 void mirror_compare(struct world *world) {
     if (!world_has(world, WORLD_MODEL)) return;
     struct mirror *mirror = world->mirror;
-    if (mirror->is_stale) mirror_rebuild(world);
+    if (mirror->is_stale && !world->is_full) mirror_rebuild(world);
     if (mirror->is_stale) return;
     struct fault fault = {0};
     const enum err err = model_equals_keyspace(mirror->model, store_keyspace(world->store),

@@ -104,6 +104,12 @@ void peer_send(struct world *world, struct peer *peer, size_t most) {
     while (most > 0 && peer->out_at < peer->out.len && peer->client != NULL && !peer->is_paused) {
         struct client *client = peer->client;
         if (client->closes_now || client->closes_after_reply) return;
+        if (client->state !=
+            CLIENT_IDLE) { // as the net layer: a woken client's next request was held
+            client->is_paused_input = true;
+            peer->is_paused = true;
+            return;
+        }
         size_t room = 0;
         char *into = engine_input(client, &room);
         const size_t len = num_min(num_min(most, room), peer->out.len - peer->out_at);

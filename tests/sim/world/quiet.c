@@ -56,6 +56,8 @@ static void check_peer(struct world *world, const struct peer *peer) {
 static void check_at_rest(struct world *world) {
     const struct log *log = store_log(world->store);
     must(log_unflushed_bytes(log) == 0);
+    if (log_stats(log).is_full && !world->is_full)
+        world_broke(world, 8, "the disk has room and growth is still refused");
     if (!witness_is_safe(world, world->ledger.count))
         world_broke(world, 1, "the log calls durable what a power cut could still take");
     if (engine_next_deadline_ms(world->engine) <= world_now_ms(world))

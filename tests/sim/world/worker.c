@@ -27,6 +27,7 @@ struct worker {
     char key[KEY_MAX]; // its processing list
     enum stage stage;
     size_t job; // PUSH, ACK
+    unsigned char number;
     struct buf heard;
 };
 
@@ -38,6 +39,7 @@ void jobs_begin(struct jobs *jobs) {
 
 void jobs_deinit(struct jobs *jobs) {
     mem_free(jobs->states);
+    mem_free(jobs->owners);
     mem_free(jobs->found);
     *jobs = (struct jobs){0};
 }
@@ -46,6 +48,7 @@ static size_t job_new(struct jobs *jobs) {
     if (jobs->count == jobs->cap) {
         jobs->cap = jobs->cap == 0 ? 256 : jobs->cap * 2;
         jobs->states = mem_realloc(jobs->states, jobs->cap);
+        jobs->owners = mem_realloc(jobs->owners, jobs->cap);
         jobs->found = mem_realloc(jobs->found, jobs->cap);
     }
     jobs->states[jobs->count] = JOB_PUSHING;
@@ -133,6 +136,7 @@ static size_t jobs_alive(const struct jobs *jobs) {
 
 struct worker *worker_new(size_t number) {
     struct worker *worker = mem_zalloc(sizeof *worker);
+    worker->number = (unsigned char)number;
     snprintf(worker->key, sizeof worker->key, "jobs:worker:%zu", number);
     return worker;
 }
@@ -207,6 +211,7 @@ static void say_ack(struct world *world, struct peer *peer) {
                                  world_chance(world, 4) ? SLICE("0") : SLICE("1"),
                                  job_text(worker->job, text)};
     world->jobs.states[worker->job] = JOB_REMOVING;
+    world->jobs.owners[worker->job] = worker->number;
     say(peer, STAGE_ACK, argv, 4);
 }
 
@@ -264,11 +269,26 @@ static size_t hear_job(struct world *world, const struct peer *peer, struct slic
     if (at + 2 > reply.len) refuse(world, peer, reply);
     const size_t job = job_parse(&world->jobs, slice_sub(reply, at, reply.len - 2));
     if (job == SIZE_MAX) refuse(world, peer, reply);
+    return job;
+}
+
+// Who has claimed a job is alone with it, however late the reply comes.
+static size_t hear_claimed(struct world *world, const struct peer *peer, struct slice reply) {
+    const size_t job = hear_job(world, peer, reply);
     const enum job_state state = (enum job_state)world->jobs.states[job];
     if (state == JOB_GONE || state == JOB_REFUSED)
         world_broke(world, 9, "job %zu is given out though it is %s", job, state_name(state));
     world->jobs.states[job] = JOB_THERE;
     return job;
+}
+
+// When this is heard, another worker may long have claimed and removed it. Only a removal that this
+// worker had said itself is now known not to have happened.
+static void hear_given_back(struct world *world, const struct peer *peer, struct slice reply) {
+    const size_t job = hear_job(world, peer, reply);
+    unsigned char *state = &world->jobs.states[job];
+    const bool was_ours = world->jobs.owners[job] == peer->worker->number;
+    if (*state == JOB_PUSHING || (*state == JOB_REMOVING && was_ours)) *state = JOB_THERE;
 }
 
 static void hear_claim(struct world *world, struct peer *peer, struct slice reply) {
@@ -281,7 +301,7 @@ static void hear_claim(struct world *world, struct peer *peer, struct slice repl
         say_give_back(peer, STAGE_SWEEP);
         return;
     }
-    worker->job = hear_job(world, peer, reply);
+    worker->job = hear_claimed(world, peer, reply);
     if (world_chance(world, 8)) {
         say_give_back(peer, STAGE_GIVE_BACK);
     } else {
@@ -324,12 +344,12 @@ static void hear(struct world *world, struct peer *peer, struct slice reply) {
         if (is_nothing(reply)) {
             worker->stage = STAGE_IDLE;
         } else {
-            if (!is_excused(world, reply)) (void)hear_job(world, peer, reply);
+            if (!is_excused(world, reply)) hear_given_back(world, peer, reply);
             say_give_back(peer, STAGE_SWEEP);
         }
         return;
     case STAGE_GIVE_BACK:
-        if (!is_nothing(reply) && !is_excused(world, reply)) (void)hear_job(world, peer, reply);
+        if (!is_nothing(reply) && !is_excused(world, reply)) hear_given_back(world, peer, reply);
         say_give_back(peer, STAGE_SWEEP);
         return;
     case STAGE_PUSH:

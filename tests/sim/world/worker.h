@@ -27,6 +27,7 @@ enum job_state {
 
 struct jobs {
     unsigned char *states; // enum job_state, by number
+    unsigned char *owners; // of those being removed: which worker said so
     unsigned char *found;  // scratch of the count
     size_t count;
     size_t cap;

@@ -147,11 +147,9 @@ static void act_full(struct world *world) {
     if (!world->is_full) {
         machine_fill_disk(world);
         world->figures->faults++;
-        return;
+    } else {
+        machine_make_room(world);
     }
-    machine_make_room(world);
-    // The next try is due, and then growth is no longer refused.
-    world_pass_time(world, 1100 * 1000);
 }
 
 static const char *fault_name(enum world_fault kind) {
@@ -226,6 +224,7 @@ static void act_quiet(struct world *world) {
     memory_disk_forgive(world->disk);
     if (world->is_full && world_chance(world, 2)) act_full(world);
     if (!machine_settle(world)) return;
+    memory_disk_heal(world->disk); // the checks read
     world->reads_fail = false;
     quiet_check(world);
 }
