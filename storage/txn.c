@@ -6,6 +6,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/store_state.h"
 
@@ -70,6 +71,8 @@ void txn_effect(struct txn *txn, const struct effect *effect) {
     const enum err err = effect_apply(store->keyspace, &applied, &outcome, NULL);
     must(err == ERR_NONE);
     txn->effects++;
+    if (MUTANT(FRAME_PER_EFFECT)) log_commit(store->log);
+    if (MUTANT(MOVE_WAKES_NOBODY) && effect->values != NULL && effect->values->blob != NULL) return;
     if (store->observer != NULL) store->observer(store->observer_context, &outcome);
 }
 

@@ -1,6 +1,7 @@
 // Changes of keys whatever they hold: delete, expire, copy and move by reference, whole databases.
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "storage/store_state.h"
 #include "storage/txn.h"
 
@@ -14,6 +15,7 @@ static void delete_key(struct txn *txn, unsigned db, struct slice key,
 bool txn_key_expired(struct txn *txn, unsigned db, struct slice key) {
     const struct keyspace *keyspace = txn->store->keyspace;
     if (keyspace_count_expiring(keyspace, db) == 0) return false;
+    if (MUTANT(EXPIRED_KEY_WRITTEN_INTO)) return false;
     const struct entry *entry = keyspace_find_raw(keyspace, db, key);
     if (entry == NULL || entry->expire_ms == 0 || entry->expire_ms > txn->now_ms) return false;
     delete_key(txn, db, key, DELETE_EXPIRED);
@@ -129,6 +131,7 @@ void txn_key_copy(struct txn *txn, unsigned src_db, struct slice src, unsigned d
         copy_hash(txn, entry->value.hash, dst_db, dst);
         break;
     }
+    if (MUTANT(COPY_LOSES_EXPIRY)) return;
     if (expire_ms != 0) txn_key_expire(txn, dst_db, dst, expire_ms);
 }
 

@@ -2,6 +2,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "server/engine/engine_state.h"
 
 static const char too_many_text[] = "-ERR max number of clients reached\r\n";
@@ -121,7 +122,7 @@ void client_publish(struct client *client) {
 
 void client_close_now(struct client *client) {
     // Also in the middle of waiting: from here on no job may be handed to it.
-    wait_cancel(client);
+    if (!MUTANT(WAITER_OUTLIVES_CLIENT)) wait_cancel(client);
     client->closes_now = true;
     client->has_request = false;
     client_enter(client, CLIENT_IDLE);
@@ -156,6 +157,7 @@ void client_end_reply(struct client *client, uint64_t lsn) {
         outbox_truncate(&client->outbox);
         return;
     }
+    if (MUTANT(REPLY_NOT_FENCED)) lsn = 0;
     outbox_fence(&client->outbox, lsn, log_durable_lsn(client->engine->log));
     limits_check_output(client);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "server/engine/engine_state.h"
 
@@ -170,6 +171,7 @@ static enum call_result execute(struct call *call, uint64_t *lsn) {
     *lsn = call->txn != NULL ? txn_commit(call->txn) : log_end_lsn(engine->log);
     call->txn = NULL;
     if (!is_fenced(command)) *lsn = 0;
+    if (MUTANT(READ_NOT_FENCED) && (command->traits & COMMAND_WRITES) == 0) *lsn = 0;
     if (result == CALL_RETRY && call->is_answered) result = CALL_DONE;
     return result;
 }
@@ -259,9 +261,10 @@ enum dispatch_result dispatch_request(struct client *client) {
         }
         return DISPATCH_HELD;
     }
-    stats_book(engine, slot, &call, took_us(engine), count_error(client));
+    const bool is_error = count_error(client);
+    stats_book(engine, slot, &call, took_us(engine), is_error);
     call_seen(&call, ENGINE_SEEN_DONE);
-    client_end_reply(client, lsn);
+    client_end_reply(client, MUTANT(ERROR_NOT_FENCED) && is_error ? 0 : lsn);
     return DISPATCH_DONE;
 }
 
@@ -287,7 +290,7 @@ static enum retry_result retry_with_room(struct waiter *waiter, struct call *cal
     engine->stats.waiters_served++;
     stats_book(engine, waiter->slot, call, took_us(engine), count_error(client));
     call_seen(call, ENGINE_SEEN_SERVED);
-    waiter_finish(waiter, lsn);
+    waiter_finish(waiter, MUTANT(WOKEN_NOT_FENCED) ? 0 : lsn);
     return RETRY_GONE;
 }
 

@@ -4,6 +4,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 
 enum {
     OUTBOX_KEEP = 64 * 1024,    // a larger buffer is given back when it has drained
@@ -173,7 +174,7 @@ static void forget_sent(struct outbox *outbox) {
     const size_t sent = outbox->sent;
     buf_remove_front(&outbox->bytes, sent);
     for (size_t i = 0; i < outbox->mark_count; i++) {
-        mark_at(outbox, i)->begin -= sent;
+        if (!MUTANT(FENCES_NOT_MOVED)) mark_at(outbox, i)->begin -= sent;
     }
     outbox->settled -= sent;
     outbox->sendable_end -= sent;
@@ -190,7 +191,8 @@ static void marks_trim(struct outbox *outbox, size_t keep) {
 
 void outbox_sent(struct outbox *outbox, size_t len) {
     must(len <= outbox->sendable_end - outbox->sent);
-    outbox->sent += len;
+    const bool is_partial = len > 0 && len < outbox->sendable_end - outbox->sent;
+    outbox->sent += MUTANT(PARTIAL_SEND_REPEATS_BYTE) && is_partial ? len - 1 : len;
     const size_t rest = outbox->bytes.len - outbox->sent;
     if (rest == 0) {
         outbox->bytes.len = 0;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "server/engine/engine_state.h"
 
 // ---- executing
@@ -52,7 +53,8 @@ static bool next_request(struct client *client) {
 }
 
 static bool may_execute(const struct client *client) {
-    return client->state == CLIENT_IDLE && client->waiter == NULL && !client_is_closing(client);
+    return client->state == CLIENT_IDLE && (client->waiter == NULL || MUTANT(WAITER_OVERTAKEN)) &&
+           !client_is_closing(client);
 }
 
 // Executes the client's requests until there are no more, it has had its share, or one is held.
@@ -114,6 +116,7 @@ struct client *engine_next_resumed(struct engine *engine) {
 
 // All clients of that state may try again, in their order.
 static void release(struct engine *engine, enum client_state state) {
+    if (MUTANT(STARVED_CLIENT_FORGOTTEN) && state == CLIENT_STARVED) return;
     for (;;) {
         struct link *node = link_first(&engine->states[state]);
         if (node == NULL) return;
@@ -190,6 +193,7 @@ void engine_tick(struct engine *engine) {
 // ---- bytes out
 
 void engine_durable(struct engine *engine, uint64_t lsn) {
+    if (MUTANT(DURABLE_TOLD_THE_END)) lsn = log_end_lsn(engine->log);
     // Only clients with a fence are looked at, and each of them at most as often as there are
     // batches between its request and the disk.
     struct link *node;

@@ -17,6 +17,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "server/engine/engine_state.h"
 
@@ -208,6 +209,8 @@ static void waiter_hang_on(struct waiter *waiter, struct engine *engine, struct 
     link->waiter = waiter;
     link->queue = queue;
     link_push_back(&queue->waiters, &link->link);
+    if (MUTANT(LAST_COME_FIRST_SERVED)) link_remove(&link->link);
+    if (MUTANT(LAST_COME_FIRST_SERVED)) link_push_front(&queue->waiters, &link->link);
 }
 
 static void waiter_free(struct waiter *waiter) {
@@ -298,10 +301,11 @@ static void answer_unserved(struct waiter *waiter, const char *error) {
     }
     stats_book(engine, waiter->slot, &call, 0, error != NULL);
     call_seen(&call, ENGINE_SEEN_UNSERVED);
-    waiter_finish(waiter, log_end_lsn(engine->log));
+    waiter_finish(waiter, MUTANT(TIMEOUT_NOT_FENCED) ? 0 : log_end_lsn(engine->log));
 }
 
 void wait_time_out(struct engine *engine) {
+    if (MUTANT(TIMEOUT_NEVER_FIRES)) return;
     while (wait_next_deadline_ms(engine) <= engine_now_ms(engine)) {
         answer_unserved(engine->deadlines.items[0], NULL);
     }
@@ -369,6 +373,7 @@ static void ready_all(struct engine *engine, unsigned one, unsigned other) {
 
 void wait_observe(struct engine *engine, const struct effect_outcome *outcome) {
     if (engine->blocked_count == 0) return;
+    if (MUTANT(SWAP_WAKES_NOBODY) && outcome->type == EFFECT_DB_SWAP) return;
     if (outcome->type == EFFECT_DB_SWAP) {
         ready_all(engine, outcome->db, outcome->other_db);
         return;
@@ -391,6 +396,7 @@ static void queue_serve(struct engine *engine, struct wait_queue *queue) {
         if (entry == NULL) break;
         if (entry->type != waiter->value_type) continue;
         if (dispatch_retry(waiter) == RETRY_STALLED) is_stalled = true;
+        if (MUTANT(ONE_WAITER_PER_PUSH)) break;
     }
     queue->is_served = false;
     if (is_stalled) queue_stall(engine, queue);
@@ -407,6 +413,7 @@ void wait_serve(struct engine *engine) {
 }
 
 void wait_unstall(struct engine *engine) {
+    if (MUTANT(STALLED_WAITER_FORGOTTEN)) return;
     for (;;) {
         struct link *node = link_first(&engine->stalled);
         if (node == NULL) return;

@@ -3,6 +3,7 @@
 // a length field asks for it. What is refused halfway leaves a keyspace that is safe to look at and
 // to free, but it is no longer a state the log describes.
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/data/effect.h"
 #include "storage/data/effect_meta.h"
@@ -178,6 +179,7 @@ static enum err apply_string_set(struct apply *apply) {
     struct entry *entry = apply->entry;
     keyspace_clear(apply->keyspace, entry);
     entry->value.string = value;
+    if (MUTANT(SET_KEEPS_EXPIRY)) return ERR_NONE;
     if (entry->expire_ms != 0 && !keeps_expiry) {
         keyspace_expire(apply->keyspace, apply->out->db, entry, 0);
     }
@@ -246,6 +248,7 @@ static void pop_many(struct apply *apply, enum list_end end, size_t count) {
 }
 
 static void remove_if_empty_list(struct apply *apply) {
+    if (MUTANT(EMPTY_LIST_KEPT)) return;
     if (list_len(list_of(apply)) == 0) remove_entry(apply);
 }
 
@@ -316,7 +319,7 @@ static enum err apply_list_trim(struct apply *apply) {
         return refuse(apply, "the list has not so many elements");
     }
     pop_many(apply, LIST_HEAD, from_head);
-    pop_many(apply, LIST_TAIL, from_tail);
+    pop_many(apply, MUTANT(TRIM_FROM_ONE_END) ? LIST_HEAD : LIST_TAIL, from_tail);
     remove_if_empty_list(apply);
     return ERR_NONE;
 }

@@ -2,6 +2,7 @@
 // references stay references, short bytes go into the meta, long ones into the payload area.
 #include "proto/base/hash.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/data/effect.h"
 #include "storage/data/effect_meta.h"
@@ -51,7 +52,7 @@ static void put_value(struct encoder *encoder, const struct effect_value *value)
         const uint64_t lsn =
             encoder->space->lsn_at(encoder->space->context, blob_slot(blob), blob_offset(blob));
         put_u8(encoder, TAG_REF);
-        put_u64(encoder, lsn);
+        put_u64(encoder, MUTANT(MOVED_REFERENCE_OFF) ? lsn + PAYLOAD_ALIGN : lsn);
         put_u32(encoder, blob_len(blob));
         put_u32(encoder, blob->hash);
         return;

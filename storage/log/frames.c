@@ -1,6 +1,7 @@
 #include "storage/log/frames.h"
 
 #include "proto/base/mem.h"
+#include "proto/base/mutant.h"
 #include "storage/log/record.h"
 #include "storage/log/segment.h"
 
@@ -62,7 +63,7 @@ enum err frames_add(struct frames *frames, const char *at, uint32_t slot, size_t
         position += record.bytes;
         if (lsn < frames->from_lsn) continue;
         if (record.flags & RECORD_BEGIN) {
-            discard_unfinished(frames);
+            if (!MUTANT(UNFINISHED_FRAME_KEPT)) discard_unfinished(frames);
         } else if (frames->pending_count == 0) {
             char name[SEGMENT_NAME_BYTES];
             return fault_set(fault, ERR_CORRUPT,
@@ -79,12 +80,13 @@ enum err frames_add(struct frames *frames, const char *at, uint32_t slot, size_t
             .payload_offset = (uint32_t)(offset + (size_t)(record.payload.data - at)),
         };
         push_pending(frames, &handed);
-        if (handed.is_last) err = hand_over(frames);
+        if (handed.is_last || MUTANT(FRAME_END_NOT_AWAITED)) err = hand_over(frames);
     }
     return err;
 }
 
 void frames_detach(struct frames *frames) {
+    if (MUTANT(FRAME_READ_FROM_REUSED_IMAGE)) return;
     for (size_t i = 0; i < frames->pending_count; i++) {
         struct frames_record *pending = &frames->pending[i];
         if (pending->copy != NULL) continue;

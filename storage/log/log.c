@@ -19,6 +19,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "storage/log/record.h"
 #include "storage/log/state.h"
 
@@ -61,7 +62,7 @@ static void batch_close(struct log *log, uint32_t flags) {
 
     current->start += padded;
     current->fill = current->start;
-    current->frames = 0;
+    if (!MUTANT(FRAME_COUNT_KEPT)) current->frames = 0;
     current->is_new = false;
     if ((flags & BATCH_SEAL) == 0) log->data_end_lsn = current->base_lsn + current->start;
 }
@@ -154,11 +155,13 @@ static struct log_flush *take_sealed(struct log *log) {
         header.base_lsn = flush->sequence * log->segment_bytes;
         header.salt = flush->header.salt;
         segment_encode(flush->image->data, &header);
-        flush->header.durable_lsn = log->flushed.end_lsn;
+        if (!MUTANT(FIRST_BATCH_PROVES_HEADER)) flush->header.durable_lsn = log->flushed.end_lsn;
     }
+    if (MUTANT(PROOF_TOO_LOW)) flush->header.durable_lsn = 0;
     log->flying = flush;
     log->flying_bytes = batch_padded(flush->header.bytes);
     log->sealed_bytes -= log->flying_bytes;
+    if (MUTANT(DURABLE_AT_FLUSH_BEGIN)) log->durable_lsn = flush->header.lsn + log->flying_bytes;
     return flush;
 }
 
@@ -180,11 +183,20 @@ enum err log_flush_run(struct log_flush *flush) {
     char *batch = flush->image->data + flush->offset;
     batch_encode(batch, &flush->header);
     size_t from = flush->has_segment_header ? 0 : flush->offset;
+    if (MUTANT(HEADER_NOT_SYNCED)) from = flush->offset;
+    if (MUTANT(BATCHES_SHARE_BLOCK) && from > LOG_ALIGN) from -= LOG_ALIGN;
     size_t to = flush->offset + batch_padded(flush->header.bytes);
 
     uint64_t begin_us = now_us(flush->clock);
     enum err err = vfs_write_at(flush->file, flush->image->data + from, to - from, from);
-    if (err == ERR_NONE && flush->sync_method == LOG_SYNC_FDATASYNC) err = vfs_sync(flush->file);
+    if (MUTANT(FAILED_WRITE_BELIEVED)) err = ERR_NONE;
+    bool is_skipped =
+        MUTANT(SYNC_SKIPPED) || (MUTANT(FIRST_SYNC_SKIPPED) && flush->has_segment_header);
+    if (err == ERR_NONE && flush->sync_method == LOG_SYNC_FDATASYNC && !is_skipped)
+        err = vfs_sync(flush->file);
+    if (MUTANT(FAILED_SYNC_RETRIED) && err != ERR_NONE) err = vfs_sync(flush->file);
+    if (MUTANT(HEADER_NOT_SYNCED) && flush->has_segment_header && err == ERR_NONE)
+        err = vfs_write_at(flush->file, flush->image->data, LOG_ALIGN, 0);
     if (flush->sync_delay_us > 0) {
         struct timespec delay = {.tv_sec = flush->sync_delay_us / 1000000,
                                  .tv_nsec = (long)(flush->sync_delay_us % 1000000) * 1000};
@@ -201,7 +213,7 @@ void log_flush_end(struct log *log, struct log_flush *flush, enum err err) {
         // The bytes stay counted as unflushed: they are in memory and nowhere else.
         log->sealed_bytes += log->flying_bytes;
         log->flying_bytes = 0;
-        log->is_broken = true;
+        log->is_broken = !MUTANT(FAILED_FLUSH_FORGOTTEN);
         trace_event(log->options.trace, TRACE_WARNING, "log.broken",
                     "writing or syncing the log failed (%s): nothing further is acknowledged; "
                     "check the disk and start again",
@@ -213,7 +225,7 @@ void log_flush_end(struct log *log, struct log_flush *flush, enum err err) {
     uint64_t end_lsn = flush->header.lsn + log->flying_bytes;
     log->flushed = (struct log_flushed){flush->sequence, end_lsn, flush->header.checksum};
     must(log->durable_lsn <= end_lsn);
-    log->durable_lsn = end_lsn;
+    log->durable_lsn = MUTANT(OPEN_BATCH_COUNTS_AS_DURABLE) ? log_end_lsn(log) : end_lsn;
     log->needs_seal = !is_seal;
     log->batch_count++;
     log->batch_bytes += log->flying_bytes;
@@ -237,6 +249,7 @@ uint64_t log_flush_took_us(const struct log_flush *flush) {
 }
 
 bool log_wants_seal(const struct log *log) {
+    if (MUTANT(SEAL_NEVER_WRITTEN)) return false;
     return log->needs_seal && log->flying == NULL && log->last_record == NULL && !log->is_broken &&
            link_is_empty(&log->sealed) && !batch_is_open(log);
 }
@@ -262,6 +275,7 @@ enum err log_seal_now(struct log *log) {
 // ---- state
 
 uint64_t log_end_lsn(const struct log *log) {
+    if (MUTANT(FENCE_ONE_BATCH_LOW)) return log->current.base_lsn + log->current.start;
     if (batch_is_open(log)) return log->current.base_lsn + log->current.fill;
     // A seal in flight lies beyond the data: nobody has to wait for it.
     return log->data_end_lsn > log->durable_lsn ? log->data_end_lsn : log->durable_lsn;

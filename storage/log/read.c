@@ -1,6 +1,7 @@
 // From a reference to bytes.
 #include "proto/base/hash.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "storage/log/state.h"
 
 struct slice log_resident(const struct log *log, uint32_t slot, uint32_t offset, size_t len) {
@@ -17,6 +18,7 @@ enum err log_read(const struct log *log, uint32_t slot, uint32_t offset, size_t 
     must(slot < LOG_SLOTS_MAX && log->chunks[slot / SLOT_CHUNK] != NULL);
     enum err err = vfs_read_at(log_slot_at(log, slot)->file, into, len, offset);
     if (err != ERR_NONE) return err;
+    if (MUTANT(PAYLOAD_HASH_IGNORED)) return ERR_NONE;
     return hash_payload(slice_of(into, len)) == hash ? ERR_NONE : ERR_CORRUPT;
 }
 

@@ -26,6 +26,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "storage/log/frames.h"
 #include "storage/log/record.h"
 #include "storage/log/state.h"
@@ -87,6 +88,14 @@ static bool is_before(const struct scan *scan, size_t index, uint64_t lsn) {
            scan->slots[scan->chain[index + 1]].header.prev_end_lsn <= lsn;
 }
 
+// Where the last segment's proven batches end: in front of its last batch.
+static size_t proven_part(const struct recovery *r) {
+    if (MUTANT(MOVED_BATCH_APPLIED_TWICE)) return r->last.end;
+    if (MUTANT(UNPROVEN_BATCH_TRUSTED) && !r->end.is_torn) return r->last.end;
+    if (MUTANT(REWRITTEN_IN_PLACE) && !r->end.is_torn) return r->last.end;
+    return r->last.last;
+}
+
 // Reads the whole chain and hands over everything but the log's last batch.
 static enum err read_chain(struct recovery *r, uint64_t from_lsn) {
     struct log *log = r->log;
@@ -114,7 +123,7 @@ static enum err read_chain(struct recovery *r, uint64_t from_lsn) {
     const struct scan_segment *last = r->has_last ? &r->last : NULL;
     enum err err = scan_end(&log->scan, r->last_image, last, r->scratch, &r->end, r->fault);
     if (err == ERR_NONE && r->has_last)
-        err = hand_over_batches(r, r->last_image, r->last_slot, r->last.last);
+        err = hand_over_batches(r, r->last_image, r->last_slot, proven_part(r));
     return err;
 }
 
@@ -128,6 +137,7 @@ static enum err adopt_ready_slots(struct recovery *r) {
         log_slot_at(log, i)->use = SLOT_READY;
         log->ready_count++;
     }
+    if (MUTANT(FOUND_NAMES_NOT_SYNCED)) return err;
     if (err == ERR_NONE) err = vfs_sync_dir(log->vfs);
     return err == ERR_NONE ? ERR_NONE : fail(r, err, "syncing the spare segment files");
 }
@@ -215,7 +225,7 @@ static void compare_with_disk(struct recovery *r) {
 
 static void relocate_records(struct recovery *r, char *batch, const struct batch_header *old,
                              uint64_t delta) {
-    if (r->visitor->relocate == NULL) return;
+    if (r->visitor->relocate == NULL || MUTANT(MOVED_REFERENCES_KEPT)) return;
     for (size_t at = BATCH_HEADER_BYTES; at < old->bytes;) {
         struct record record = record_get(batch + at);
         r->visitor->relocate(r->visitor->context, record.type, batch + at + LOG_RECORD_HEADER_BYTES,
@@ -239,7 +249,7 @@ static enum err write_first(struct recovery *r, struct batch_header *header) {
 
     struct vfs_file *file = log_slot_at(log, current->slot)->file;
     enum err err = vfs_write_at(file, batch, padded, LOG_ALIGN);
-    if (err == ERR_NONE) err = vfs_sync(file);
+    if (err == ERR_NONE && !MUTANT(HEADER_BEFORE_MOVED_BATCH)) err = vfs_sync(file);
     if (err == ERR_NONE) err = vfs_write_at(file, current->image, LOG_ALIGN, 0);
     if (err == ERR_NONE) err = vfs_sync(file);
     if (err != ERR_NONE) return err;
@@ -277,6 +287,7 @@ static enum err write_again(struct recovery *r, const char *bytes) {
     trace_event(log->options.trace, TRACE_NOTICE, "log.repersisted",
                 "the last batch (%zu bytes) was not proven to be on disk and was written again",
                 padded);
+    if (MUTANT(RECOVERY_NOT_SEALED)) return ERR_NONE;
     err = log_seal_now(log);
     return err == ERR_NONE ? ERR_NONE : fail(r, err, "sealing the log");
 }
@@ -297,6 +308,9 @@ static enum err write_seal(struct recovery *r) {
 // Where the log ends once its last batch is taken away.
 static struct log_flushed proven_end(const struct recovery *r) {
     const struct segment_header *header = &r->log->scan.slots[r->last_slot].header;
+    if (MUTANT(OLD_PLACE_NOT_CUT) && r->last.batches > 1)
+        return (struct log_flushed){header->sequence, header->base_lsn + r->last.end,
+                                    r->last.checksum};
     if (r->last.batches < 2)
         return (struct log_flushed){header->prev_sequence, header->prev_end_lsn,
                                     header->prev_checksum};
@@ -319,6 +333,7 @@ static enum err continue_afresh(struct recovery *r) {
     }
     log->flushed = proven_end(r);
     if (r->last.batches < 2) log_segment_drop_last(log);
+    if (MUTANT(SEQUENCE_USED_AGAIN) && r->last.batches < 2) log->next_sequence--;
     log_segment_begin(log);
     err = has_data ? write_again(r, batch) : write_seal(r);
     mem_free(batch);
@@ -334,8 +349,10 @@ static enum err continue_behind_seal(struct recovery *r) {
         from = 0;
     }
     struct vfs_file *file = log_slot_at(log, r->last_slot)->file;
-    enum err err = vfs_write_at(file, r->last_image + from, r->last.end - from, from);
-    if (err == ERR_NONE) err = vfs_sync(file);
+    bool is_trusted = MUTANT(UNPROVEN_BATCH_TRUSTED) || MUTANT(SEAL_TRUSTED);
+    enum err err =
+        is_trusted ? ERR_NONE : vfs_write_at(file, r->last_image + from, r->last.end - from, from);
+    if (err == ERR_NONE && !is_trusted) err = vfs_sync(file);
     if (err != ERR_NONE) return fail(r, err, "writing the seal again");
 
     if (log->options.writes_direct) vfs_write_direct(file);
@@ -361,6 +378,8 @@ static enum err make_appendable(struct recovery *r) {
     if (err != ERR_NONE) return err;
     bool ends_with_seal =
         r->has_last && r->last.batches > 0 && (r->last.last_header.flags & BATCH_SEAL) != 0;
+    if (MUTANT(UNPROVEN_BATCH_TRUSTED) || MUTANT(REWRITTEN_IN_PLACE))
+        ends_with_seal = r->has_last && r->last.batches > 0;
     r->out->was_sealed = ends_with_seal && !r->end.is_torn;
     if (r->out->was_sealed) return continue_behind_seal(r);
     if (!r->has_last) {

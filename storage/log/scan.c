@@ -16,6 +16,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/log/log.h"
 #include "storage/log/record.h"
@@ -199,6 +200,7 @@ void scan_close(struct scan *scan) {
 enum err scan_check_chain(const struct scan *scan, uint64_t from_lsn, struct fault *fault) {
     if (scan->chain_count == 0) return ERR_NONE;
     const struct segment_header *first = &scan->slots[scan->chain[0]].header;
+    if (MUTANT(LOST_SEGMENT_ACCEPTED)) return ERR_NONE;
     if (first->prev_sequence == 0 || (from_lsn != 0 && from_lsn >= first->base_lsn))
         return ERR_NONE;
     char name[SEGMENT_NAME_BYTES];
@@ -231,6 +233,8 @@ static bool batch_belongs(const struct segment_header *segment, size_t offset, u
                           const struct batch_header *batch) {
     uint64_t lsn = segment->base_lsn + offset;
     uint64_t durable_lsn = offset == LOG_ALIGN ? segment->prev_end_lsn : lsn;
+    if (MUTANT(FIRST_BATCH_PROVES_HEADER) || MUTANT(PROOF_TOO_LOW))
+        durable_lsn = batch->durable_lsn;
     return batch->lsn == lsn && batch->durable_lsn == durable_lsn && batch->salt == segment->salt &&
            batch->prev_checksum == checksum;
 }
@@ -278,6 +282,7 @@ enum err scan_segment(const struct scan *scan, size_t index, char *image, struct
     }
     if (next == NULL || (out->end == limit && out->checksum == next->prev_checksum))
         return ERR_NONE;
+    if (MUTANT(ROTTEN_SEGMENT_ENDS_EARLY)) return ERR_NONE;
     return fault_set(fault, ERR_CORRUPT,
                      "%s is damaged at offset %zu, and these bytes were acknowledged: the next "
                      "segment was begun when they were on disk; " WHAT_TO_DO,
@@ -298,6 +303,7 @@ static size_t junk_end_of(const char *image, size_t from, size_t to) {
 // segment, NULL when its header is not known.
 static size_t find_proof(const struct scan *scan, const char *image, size_t from, size_t to,
                          uint64_t lsn, const struct segment_header *header) {
+    if (MUTANT(ROT_TAKEN_FOR_TORN)) return 0;
     for (size_t at = from; at + LOG_ALIGN <= to; at += LOG_ALIGN) {
         struct batch_header batch;
         if (!batch_decode(image + at, to - at, &batch)) continue;

@@ -24,6 +24,7 @@
 
 #include "proto/base/hash.h"
 #include "proto/base/mem.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/log/log.h"
 
@@ -87,6 +88,7 @@ static bool copy_is_valid(const char *copy) {
 bool segment_decode(const char *block, struct segment_header *out, bool *has_damaged_copy) {
     bool first = copy_is_valid(block);
     bool second = copy_is_valid(block + COPY_DISTANCE);
+    if (MUTANT(SECOND_HEADER_IGNORED)) second = false;
     *has_damaged_copy = first != second;
     if (!first && !second) return false;
     const char *copy = first ? block : block + COPY_DISTANCE;
@@ -135,7 +137,7 @@ static enum err write_zeros(struct vfs_file *file, size_t segment_bytes) {
     for (size_t at = 0; at < segment_bytes && err == ERR_NONE; at += piece) {
         err = vfs_write_at(file, zeros, piece, at);
         bool is_step = (at + piece) % ZERO_SYNC_BYTES == 0 || at + piece == segment_bytes;
-        if (err == ERR_NONE && is_step) err = vfs_sync(file);
+        if (err == ERR_NONE && is_step && !MUTANT(ZEROS_NOT_SYNCED)) err = vfs_sync(file);
     }
     mem_free(zeros);
     return err;
@@ -151,7 +153,7 @@ enum err segment_create(struct vfs *vfs, uint32_t slot, size_t segment_bytes, un
     if (err != ERR_NONE) return err;
     err = write_zeros(file, segment_bytes);
     vfs_close(file);
-    if (err == ERR_NONE) err = vfs_sync_dir(vfs);
+    if (err == ERR_NONE && !MUTANT(SLOT_NAME_NOT_SYNCED)) err = vfs_sync_dir(vfs);
     if (err == ERR_NONE) err = vfs_open(vfs, name, flags, out);
     // What cannot be removed now is found unfinished by the next start and made again.
     if (err != ERR_NONE) (void)vfs_remove(vfs, name);

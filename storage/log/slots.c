@@ -10,6 +10,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/log/state.h"
 
@@ -72,7 +73,8 @@ void log_segment_drop_last(struct log *log) {
 
 struct tail_image *log_image_take(struct log *log, uint32_t slot) {
     struct tail_image *image = tail_take(&log->tail);
-    if (image->slot != TAIL_NO_SLOT) log_slot_at(log, image->slot)->image = NULL;
+    bool is_known = image->slot != TAIL_NO_SLOT && !MUTANT(TAIL_IMAGE_STALE);
+    if (is_known) log_slot_at(log, image->slot)->image = NULL;
     image->slot = slot;
     log_slot_at(log, slot)->image = image;
     return image;
@@ -125,8 +127,11 @@ enum log_room log_prepare(struct log *log, size_t bytes, size_t records, bool is
         consumed = rest + (need <= each ? need : begun * each);
     }
     uint32_t spendable = log->ready_count > 0 ? log->ready_count - 1 : 0;
+    if (MUTANT(LAST_SLOT_SPENT)) spendable = log->ready_count;
     size_t room = rest + spendable * each;
     size_t reserve = is_removal ? 0 : log->options.reserve_bytes;
+    if (MUTANT(RESERVE_NOT_KEPT)) reserve = 0;
+    if (MUTANT(RESERVE_DENIED_TO_REMOVALS)) reserve = log->options.reserve_bytes;
     if (begun <= spendable && consumed + reserve <= room) return LOG_READY;
 
     uint32_t needed = slots_for(log, reserve) + begun + 1;
@@ -183,7 +188,7 @@ void log_slots_end(struct log *log, struct log_slots *job, enum err err) {
         log_slot_add(log, job->file, SLOT_READY);
     }
     if (err == ERR_NONE) {
-        log->is_full = false;
+        log->is_full = MUTANT(FULL_FOR_EVER) && log->is_full;
         trace_event(log->options.trace, TRACE_VERBOSE, "log.slot_made", "slot %u is ready",
                     job->slot);
     } else {

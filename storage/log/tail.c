@@ -2,6 +2,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/log/log.h"
 
@@ -46,7 +47,7 @@ struct tail_image *tail_take(struct tail *tail) {
     struct tail_image *image = NULL;
     if (tail->count >= tail->wanted) {
         image = image_of(tail->images.next);
-        if (image->pins > 0) image = NULL;
+        if (image->pins > 0 && !MUTANT(IMAGE_TAKEN_FROM_FLUSH)) image = NULL;
     }
     if (image == NULL) image = image_new(tail);
     link_remove(&image->link);

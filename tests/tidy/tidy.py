@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """House rules that a compiler does not check. Prints each breach with what to do; the last line counts the rules.
 
-usage: tidy.py [--objects BUILD_DIR]   (with it, the objects there are searched for mutable globals)
+usage: tidy.py [--objects BUILD_DIR] [--binary PROGRAM]   (the objects are searched for mutable globals, both for planted bugs)
 """
 
 import argparse
@@ -152,9 +152,26 @@ def check_globals(report, build):
                 report.say(path.name, f"mutable global {match.group(3)} in {match.group(1)}: hang it on a struct")
 
 
+def mutant_symbols(path):
+    """What planted bugs (proto/base/mutant.h) would leave; the names of source files do not count."""
+    listing = subprocess.run(["objdump", "--syms", str(path)], capture_output=True, text=True, check=True).stdout
+    return [line.split()[-1] for line in listing.splitlines() if re.search(r"\smutant_\w+$", line)]
+
+
+def check_no_mutants(report, objects, binary):
+    """The planted bugs are in no build but their own."""
+    paths = sorted(pathlib.Path(objects).rglob("*.o")) if objects else []
+    for path in paths + ([pathlib.Path(binary)] if binary else []):
+        for symbol in mutant_symbols(path):
+            report.say(path, f"has the symbol {symbol}: a planted bug is compiled in (ACKD_MUTANTS is for the preset mutants alone)")
+    if binary and b"ACKD_MUTANT" in pathlib.Path(binary).read_bytes():
+        report.say(binary, "knows of ACKD_MUTANT: a planted bug is compiled in")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--objects", help="a build directory made without LTO")
+    parser.add_argument("--binary", help="a program that must have no planted bugs in it")
     arguments = parser.parse_args()
     report = Report()
     checks = [check_layers, check_system_headers, check_sizes, check_guards, check_calls, check_words]
@@ -167,7 +184,11 @@ def main():
         before = report.breaches
         check_globals(report, arguments.objects)
         failed += report.breaches > before
-    total = len(checks) + (1 if arguments.objects else 0)
+    if arguments.objects or arguments.binary:
+        before = report.breaches
+        check_no_mutants(report, arguments.objects, arguments.binary)
+        failed += report.breaches > before
+    total = len(checks) + (1 if arguments.objects else 0) + (1 if arguments.objects or arguments.binary else 0)
     print(f"tidy: {total - failed} passed, {failed} failed")
     return 1 if failed else 0
 

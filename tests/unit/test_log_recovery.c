@@ -306,6 +306,25 @@ static void a_torn_last_batch_is_dropped_and_kept_aside(void **state) {
     log_model_deinit(&model);
 }
 
+// A segment's header and first batch are one write; the sectors of either may be the ones that
+// arrive.
+static void a_first_batch_that_came_without_its_header_is_torn(void **state) {
+    (void)state;
+    struct log_model model;
+    log_model_init(&model, 7, PLENTY);
+    start(&model);
+    while (log_stats(model.log).segments < 4)
+        write_frames(&model, 1, 3000);
+    log_model_stop(&model);
+    const char header[LOG_ALIGN] = {0};
+    memory_disk_put(model.disk, "seg-000003", header, LOG_ALIGN, 0);
+    model.acked--; // the write never ended, so nobody was told
+    size_t frames = model.count;
+    start(&model);
+    assert_int_equal(model.count, frames - 1);
+    log_model_deinit(&model);
+}
+
 static void a_torn_tail_is_no_obstacle_on_a_full_disk(void **state) {
     (void)state;
     struct log_model model;
@@ -544,6 +563,7 @@ int main(void) {
         cmocka_unit_test(a_second_kill_without_writes_needs_no_other_segment),
         cmocka_unit_test(a_batch_that_only_the_page_cache_has_is_made_durable),
         cmocka_unit_test(a_torn_last_batch_is_dropped_and_kept_aside),
+        cmocka_unit_test(a_first_batch_that_came_without_its_header_is_torn),
         cmocka_unit_test(a_torn_tail_is_no_obstacle_on_a_full_disk),
         cmocka_unit_test(a_start_behind_a_seal_may_be_cut_anywhere),
         cmocka_unit_test(an_interrupted_slot_is_made_again),

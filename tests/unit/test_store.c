@@ -210,9 +210,10 @@ static void an_expired_key_is_gone_before_it_is_written_to(void **state) {
     assert_int_equal(find(f, "q")->expire_ms, 0);
 }
 
-static void a_frame_larger_than_a_segment_is_applied_whole(void **state) {
-    struct fixture *f = *state;
-    enum { COUNT = 500 };
+enum { COUNT = 500 };
+
+// Its frame lies in three segments.
+static void push_many(struct fixture *f) {
     char bytes[BIG];
     struct slice *values = test_calloc(COUNT, sizeof *values);
     for (size_t i = 0; i < COUNT; i++) {
@@ -225,9 +226,61 @@ static void a_frame_larger_than_a_segment_is_applied_whole(void **state) {
     txn_list_push(txn, 0, SLICE("q"), LIST_TAIL, values, COUNT);
     txn_commit(txn);
     test_free(values);
+}
+
+static void a_frame_larger_than_a_segment_is_applied_whole(void **state) {
+    struct fixture *f = *state;
+    char bytes[BIG];
+    push_many(f);
     reopen(f);
     assert_int_equal(list_len(find(f, "q")->value.list), COUNT);
     assert_element(f, "q", COUNT - 1, big(bytes, 'f'));
+}
+
+static void of_a_frame_whose_end_is_missing_nothing_is_applied(void **state) {
+    struct fixture *f = *state;
+    push_many(f);
+    struct log_flush *flush = log_flush_begin(store_log(f->store));
+    log_flush_end(store_log(f->store), flush, log_flush_run(flush));
+    assert_non_null(find(f, "q"));
+    store_close(f->store);
+    vfs_free(f->vfs);
+    f->vfs = memory_disk_open(f->disk);
+    open_store(f);
+    assert_null(find(f, "q"));
+    push(f, "q", SLICE("next"));
+    reopen(f);
+    assert_int_equal(list_len(find(f, "q")->value.list), 1);
+}
+
+static void a_removed_field_stays_removed(void **state) {
+    struct fixture *f = *state;
+    const struct slice pairs[] = {SLICE("a"), SLICE("1"), SLICE("b"), SLICE("2")};
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_hash_set(txn, 0, SLICE("h"), pairs, 2);
+    txn_hash_remove(txn, 0, SLICE("h"), pairs, 1);
+    txn_commit(txn);
+    reopen(f);
+    assert_int_equal(hash_len(find(f, "h")->value.hash), 1);
+}
+
+// 32 bits of hash are few: of 100,000 jobs two have the same. Only bytes tell which one is done.
+static void values_with_the_same_hash_are_told_apart(void **state) {
+    struct fixture *f = *state;
+    const struct slice one = SLICE("job-124501");
+    const struct slice other = SLICE("job-140230");
+    const uint32_t hash = hash_payload(one);
+    assert_int_equal(hash, hash_payload(other));
+    push(f, "q", one);
+    const struct blob blob = list_get(find(f, "q")->value.list, 0);
+    struct buf scratch = {0};
+    bool is_equal = true;
+    assert_int_equal(store_blob_equals(f->store, &blob, other, hash, &scratch, &is_equal),
+                     ERR_NONE);
+    assert_false(is_equal);
+    assert_int_equal(store_blob_equals(f->store, &blob, one, hash, &scratch, &is_equal), ERR_NONE);
+    assert_true(is_equal);
+    buf_deinit(&scratch);
 }
 
 static void a_long_string_is_edited_in_memory_and_found_again(void **state) {
@@ -337,6 +390,10 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(a_frame_larger_than_a_segment_is_applied_whole, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(of_a_frame_whose_end_is_missing_nothing_is_applied, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_removed_field_stays_removed, setup, teardown),
+        cmocka_unit_test_setup_teardown(values_with_the_same_hash_are_told_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_string_is_edited_in_memory_and_found_again, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_string_is_edited_while_the_log_takes_its_place_in_memory,

@@ -228,9 +228,13 @@ bool check_image(struct checker *checker, const struct bounds *bounds, bool is_t
     return true;
 }
 
-bool check_damaged(struct checker *checker, const struct bounds *bounds, struct finding *finding) {
+bool check_damaged(struct checker *checker, const struct bounds *bounds, bool is_harmless,
+                   struct finding *finding) {
     struct opened opened;
     enum err err = open_store(checker, 1, &opened);
+    if (err != ERR_NONE && is_harmless)
+        return wrong(finding, VERDICT_LOST, "one damaged copy of a header refuses the start: %s",
+                     opened.fault.text);
     if (err == ERR_CORRUPT || err == ERR_FORMAT) return true;
     if (err != ERR_NONE)
         return wrong(finding, VERDICT_SILENT, "damage is reported as %s: %s", err_name(err),

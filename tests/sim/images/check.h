@@ -38,8 +38,10 @@ void check_begin(struct checker *checker);
 bool check_image(struct checker *checker, const struct bounds *bounds, bool is_thorough,
                  struct finding *finding);
 
-// The same for a disk of which a bit has flipped in what was durable: recovery may also refuse it.
-bool check_damaged(struct checker *checker, const struct bounds *bounds, struct finding *finding);
+// The same for a disk of which a bit has flipped in what was durable: recovery may also refuse it,
+// if it is not harmless.
+bool check_damaged(struct checker *checker, const struct bounds *bounds, bool is_harmless,
+                   struct finding *finding);
 
 // Opens checker->disk, which is undamaged, and flips bits under the running store, `flips` in each
 // payload: none may be read without complaint. Adds to `*reads` how many were tried.

@@ -232,10 +232,15 @@ static void carry_replies(struct life *life) {
 
 // ---- commands
 
-// A step commits one transaction or none; only active expiry may commit several.
-static void look(struct life *life, const char *what) {
+// A command commits one transaction or none; active expiry may commit several.
+static void look(struct life *life, const char *what, bool may_expire) {
     uint64_t frames = log_stats(log_of(life)).frames;
     if (frames == life->frames) return;
+    if (frames > life->frames + 1 && !may_expire && life->wrong.len == 0) {
+        life->wrong_kind = VERDICT_SILENT;
+        buf_printf(&life->wrong, "%s is %llu transactions: a crash may leave a part of it", what,
+                   (unsigned long long)(frames - life->frames));
+    }
     while (++life->frames < frames)
         life->bounds.tip = history_add_unknown(&life->history, life->bounds.tip);
     uint64_t digest = keyspace_digest(store_keyspace(life->store));
@@ -280,7 +285,7 @@ static void build_request(struct life *life, const char *words, struct buf *out)
 
 static void turn(struct life *life, const char *what) {
     engine_run(life->engine);
-    look(life, what);
+    look(life, what, true);
     while (engine_next_resumed(life->engine) != NULL) {
     }
 }
@@ -321,7 +326,7 @@ void life_do(struct life *life, unsigned who, const char *words) {
         done += len;
     }
     buf_deinit(&request);
-    look(life, words);
+    look(life, words, false);
     finish(life, client, words);
     // Whatever the reply tells, it is of the state that all transactions so far have made.
     own->pending[own->pending_count++] = tells(life, words) ? life->bounds.tip : NULL;
@@ -333,7 +338,7 @@ void life_pass(struct life *life, int64_t ms) {
     life->now_ms += ms;
     engine_set_time(life->engine, life->now_ms * 1000, life->now_ms * 1000);
     engine_tick(life->engine);
-    look(life, "time passes");
+    look(life, "time passes", true);
     turn(life, "time passes");
     carry_replies(life);
 }

@@ -196,7 +196,9 @@ static void visit_bit(struct matrix *matrix, const struct run *run, uint64_t bit
     check_begin(&matrix->checker);
     matrix->checker.disk.state = moment->state;
     run_flip(&matrix->checker.disk.state, bit, &matrix->checker.pages, NULL);
-    if (!check_damaged(&matrix->checker, &moment->bounds, &finding)) found(matrix, &finding);
+    bool is_harmless = run_bit_is_harmless(&moment->state, bit);
+    if (!check_damaged(&matrix->checker, &moment->bounds, is_harmless, &finding))
+        found(matrix, &finding);
     count_image(matrix, &moment->bounds);
     matrix->row->flips++;
 }
@@ -207,6 +209,12 @@ static void visit_bits(struct matrix *matrix, const struct run *run) {
     uint64_t step = bits / BITS_MAX + 1;
     for (uint64_t i = 0; i * step < bits && !is_done(matrix); i++)
         if (is_mine(matrix, i)) visit_bit(matrix, run, i * step);
+    // The last numbers are the headers: few, and each another segment.
+    uint64_t headers = matrix->round == 0 && matrix->worker == 0
+                           ? run->life.moments[run->clean_moment].state.inode_count
+                           : 0;
+    for (uint64_t i = headers; i > 0 && !is_done(matrix); i--)
+        visit_bit(matrix, run, bits - i);
 }
 
 static void visit_reads(struct matrix *matrix, const struct run *run) {
@@ -272,8 +280,12 @@ static void visit_round(struct matrix *matrix) {
         name_scenario(matrix, run->name);
         visit_images(matrix, run);
         visit_bits(matrix, run);
-        visit_jobs(matrix, run);
         if (matrix->round == 0 && i % matrix->workers == matrix->worker) visit_reads(matrix, run);
+    }
+    // Crashes inside of crashes come last: a small budget must see something of every scenario.
+    for (size_t i = 0; i < matrix->run_count && !is_done(matrix); i++) {
+        name_scenario(matrix, matrix->runs[i].name);
+        visit_jobs(matrix, &matrix->runs[i]);
     }
 }
 

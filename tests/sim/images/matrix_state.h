@@ -33,7 +33,10 @@ size_t run_moment_of(const struct life *life, uint64_t number);
 void run_go_on(struct life *life, const struct disk_state *state, const struct bounds *bounds,
                const struct trace *trace);
 
-// The bits of a clean disk, one for each byte that is not zero.
+// What can be damaged of a clean disk: a bit of each byte that is not zero, then, as the last
+// numbers, both copies of the header of each file.
+// A segment has its header twice: a bit in one of them must not keep the store from starting.
+bool run_bit_is_harmless(const struct disk_state *state, uint64_t number);
 uint64_t run_bits(const struct disk_state *state);
 void run_flip(struct disk_state *state, uint64_t number, struct pages *pages, struct buf *words);
 

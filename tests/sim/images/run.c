@@ -87,6 +87,8 @@ void run_go_on(struct life *life, const struct disk_state *state, const struct b
 
 // ---- bits
 
+enum { HEADER_BYTE = 100 }; // any that the checksum of a segment's header covers
+
 static size_t bytes_of_page(const struct disk_state *state, size_t inode, size_t page) {
     const char *bytes = state->inodes[inode].cached[page];
     size_t count = 0;
@@ -95,14 +97,45 @@ static size_t bytes_of_page(const struct disk_state *state, size_t inode, size_t
     return count;
 }
 
+static bool is_segment(const struct disk_state *state, size_t inode) {
+    for (size_t i = 0; i < state->cached.count; i++)
+        if (state->cached.items[i].inode == inode)
+            return strncmp(state->cached.items[i].text, "seg-", 4) == 0;
+    return false;
+}
+
 static bool is_named(const struct disk_state *state, size_t inode) {
     for (size_t i = 0; i < state->cached.count; i++)
         if (state->cached.items[i].inode == inode) return true;
     return false;
 }
 
+// Both copies of a header at once; behind the numbers of the single bits.
+static void break_header(struct disk_state *state, size_t inode, struct pages *pages,
+                         struct buf *words) {
+    const char *bytes = state->inodes[inode].cached[0];
+    char *made = pages_take(pages);
+    memcpy(made, disk_page_or_zeros(bytes), PAGE_BYTES);
+    for (size_t at = 0; at < PAGE_BYTES; at += PAGE_BYTES / 2)
+        made[at + HEADER_BYTE] = (char)(made[at + HEADER_BYTE] ^ 1);
+    state->inodes[inode].cached[0] = made;
+    if (words != NULL)
+        buf_printf(words, "both copies of the header of file %zu are damaged", inode);
+}
+
+bool run_bit_is_harmless(const struct disk_state *state, uint64_t number) {
+    for (size_t i = 0; i < state->inode_count; i++) {
+        for (size_t page = 0; page < DISK_FILE_PAGES && is_named(state, i); page++) {
+            size_t count = bytes_of_page(state, i, page);
+            if (number < count) return page == 0 && is_segment(state, i);
+            number -= count;
+        }
+    }
+    return false;
+}
+
 uint64_t run_bits(const struct disk_state *state) {
-    uint64_t total = 0;
+    uint64_t total = state->inode_count;
     for (size_t i = 0; i < state->inode_count; i++)
         for (size_t page = 0; page < DISK_FILE_PAGES && is_named(state, i); page++)
             total += bytes_of_page(state, i, page);
@@ -136,5 +169,6 @@ void run_flip(struct disk_state *state, uint64_t number, struct pages *pages, st
             number -= count;
         }
     }
-    must_not_reach();
+    must(number < state->inode_count);
+    break_header(state, (size_t)number, pages, words);
 }

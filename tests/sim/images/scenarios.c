@@ -235,6 +235,29 @@ static void failed_write(struct life *life) {
     flushed(life, "RPUSH jobs @60");
 }
 
+// Nothing may be acknowledged behind a hole; whoever goes on as if nothing was is found out.
+static void failed_sync_written_on(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+    life_do(life, 0, "RPUSH jobs @700");
+    if (life_is_up(life)) life->disk.lost_syncs = 1;
+    life_flush(life);
+    flushed(life, "LPOP jobs");
+    flushed(life, "RPUSH jobs @60");
+    life_cut(life, LIFE_CUT_OLD, 0);
+    begin(life);
+    flushed(life, "RPUSH jobs @61");
+}
+
+// What a server shows after a start has to be proven: the clean end behind it gets bits flipped.
+static void killed_and_started(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH jobs @100");
+    flushed(life, "RPUSH jobs @300 @30");
+    life_kill(life);
+    begin(life);
+}
+
 // ---- commands
 
 static void references(struct life *life) {
@@ -270,6 +293,24 @@ static void references_in_the_last_batch(struct life *life) {
     life_do(life, 0, "LMOVE jobs taken LEFT LEFT");
     life_do(life, 0, "COPY h2 h4");
     life_flush(life);
+}
+
+// The same when the old place was in the page cache only: nothing may lead there.
+static void references_that_only_the_cache_has(struct life *life) {
+    begin(life);
+    flushed(life, "SET other @80");
+    life_do(life, 0, "RPUSH jobs @150 @160 @170");
+    life_do(life, 0, "LMOVE jobs taken LEFT RIGHT");
+    life_do(life, 1, "COPY jobs jobs2");
+    if (life_is_up(life)) life->disk.lost_syncs = 1;
+    life_flush(life);
+    life_kill(life);
+    begin(life);
+    life_cut(life, LIFE_CUT_OLD, 0);
+    begin(life);
+    life_do(life, 0, "LRANGE taken 0 -1");
+    life_do(life, 1, "LRANGE jobs2 0 -1");
+    flushed(life, "LMOVE jobs taken LEFT LEFT");
 }
 
 static void pops_and_removals(struct life *life) {
@@ -352,12 +393,20 @@ static void full_disk(struct life *life) {
     begin(life);
     for (int i = 0; i < 7; i++)
         flushed(life, "RPUSH jobs @20000");
+    for (int i = 0; i < 7; i++)
+        flushed(life, "RPUSH jobs @2000");
+    for (int i = 0; i < 3; i++)
+        flushed(life, "RPUSH jobs @20");
+    life->may_refuse = false;
     life_do(life, 0, "LPOP jobs");
     life_do(life, 1, "LPOP jobs");
     life_flush(life);
+    flushed(life, "LREM jobs 1 nothing");
+    flushed(life, "RPOP jobs");
     flushed(life, "DEL jobs");
     life_kill(life);
     begin(life);
+    life->may_refuse = true;
     flushed(life, "LPOP jobs");
     life_kill(life);
     // A start after a crash takes a segment; somebody makes room for the next.
@@ -367,6 +416,23 @@ static void full_disk(struct life *life) {
     flushed(life, "LPOP jobs");
     life_cut(life, LIFE_CUT_OLD, 0);
     begin(life);
+    flushed(life, "LPOP jobs");
+}
+
+// Refused for want of space; then somebody makes some, and the same server goes on.
+static void space_is_made(struct life *life) {
+    life->disk.capacity_bytes = 3 * DISK_FILE_BYTES + 4 * KIB;
+    life->reserve_bytes = 16 * KIB;
+    life->may_refuse = true;
+    begin(life);
+    for (int i = 0; i < 6; i++)
+        flushed(life, "RPUSH jobs @20000");
+    life->disk.capacity_bytes = UINT64_MAX;
+    life_pass(life, 5000);
+    life_make_slots(life);
+    life->may_refuse = false;
+    for (int i = 0; i < 4; i++)
+        flushed(life, "RPUSH jobs @30000"); // needs slots, and waits for them
     flushed(life, "LPOP jobs");
 }
 
@@ -392,6 +458,11 @@ const struct scenario scenarios[] = {
     {"failed-sync-segment", "the same with the first batch of a segment", failed_sync_of_a_segment},
     {"failed-sync-seal", "the same with a seal", failed_sync_of_a_seal},
     {"failed-write", "a write fails half done", failed_write},
+    {"failed-sync-written-on", "a sync fails; is anything acknowledged behind it?",
+     failed_sync_written_on},
+    {"killed-started", "bits flip in what a start has shown", killed_and_started},
+    {"references-cached", "payloads in a batch that only the page cache has",
+     references_that_only_the_cache_has},
     {"references", "payloads in earlier segments are moved and copied", references},
     {"references-moved", "payloads in the batch that recovery moves", references_in_the_last_batch},
     {"removals", "what was popped and removed stays away", pops_and_removals},
@@ -399,6 +470,7 @@ const struct scenario scenarios[] = {
     {"databases", "SWAPDB, FLUSHDB, MOVE, FLUSHALL", databases},
     {"strings-hashes", "edits of strings, hashes and lists", strings_and_hashes},
     {"full-disk", "no room but the reserve", full_disk},
+    {"space-made", "a full disk gets room again", space_is_made},
 };
 
 size_t scenario_count(void) {

@@ -1,0 +1,106 @@
+// Planted bugs. The checkers under tests/sim are only worth what they catch; so each rule below has
+// a way to be broken on purpose, and tests/sim/mutants shows that a checker notices.
+//
+// Always true: without -DACKD_MUTANTS=ON (preset `mutants`) MUTANT(NAME) is the constant false, the
+// compiler drops the plant, and the program has no trace of it (tests/tidy looks). In that build
+// exactly one plant is active, the one the environment names: ACKD_MUTANT=NAME. None: none is.
+// An unknown name ends the program before main (exit code 64).
+//
+// A plant is one line where the rule stands: `if (!MUTANT(SYNC_SKIPPED)) err = vfs_sync(file);`
+#ifndef ACKD_PROTO_BASE_MUTANT_H
+#define ACKD_PROTO_BASE_MUTANT_H
+
+#include <stdbool.h>
+
+// clang-format off
+//    name                          room        what is broken
+#define MUTANTS(X)                                                                                                        \
+    /* the way of a batch to the disk */                                                                                  \
+    X(SYNC_SKIPPED,                 "log",      "a batch is written and never synced")                                    \
+    X(FIRST_SYNC_SKIPPED,           "log",      "the first batch of a segment, with the header, is not synced")           \
+    X(FAILED_SYNC_RETRIED,          "log",      "a failed sync is tried once more, and then believed")                    \
+    X(FAILED_WRITE_BELIEVED,        "log",      "an error of the write is overlooked")                                    \
+    X(FAILED_FLUSH_FORGOTTEN,       "log",      "after a failed flush the log goes on with the next batch")               \
+    X(HEADER_NOT_SYNCED,            "log",      "the segment's header is written behind the sync of its first batch")     \
+    X(BATCHES_SHARE_BLOCK,          "log",      "a batch's write begins with the last block of the batch before it")      \
+    X(DURABLE_AT_FLUSH_BEGIN,       "log",      "a batch counts as durable when its flush begins")                        \
+    X(OPEN_BATCH_COUNTS_AS_DURABLE, "log",      "the end of a flush makes the open batch durable, too")                   \
+    X(FIRST_BATCH_PROVES_HEADER,    "log",      "a segment's first batch says that its own header was durable before")    \
+    X(PROOF_TOO_LOW,                "log",      "batches do not say up to where the log was durable before them")         \
+    X(FRAME_COUNT_KEPT,             "log",      "the count of frames is not set back when a batch is closed")             \
+    X(SEAL_NEVER_WRITTEN,           "log",      "no seal proves the last batch after a pause")                            \
+    X(IMAGE_TAKEN_FROM_FLUSH,       "log",      "the image of a batch in flight is given to a new segment")               \
+    X(TAIL_IMAGE_STALE,             "log",      "a slot keeps pointing at an image that holds another segment by now")    \
+    X(SHORT_WRITE_BELIEVED,         "vfs",      "a short write is taken for a whole one")                                 \
+    /* slots and space */                                                                                                 \
+    X(ZEROS_NOT_SYNCED,             "slots",    "a slot is used before its zeros are durable")                            \
+    X(SLOT_NAME_NOT_SYNCED,         "slots",    "a slot is used before its name is durable")                              \
+    X(FOUND_NAMES_NOT_SYNCED,       "slots",    "ready slots found at start are used though their names may be lost")     \
+    X(LAST_SLOT_SPENT,              "slots",    "the slot that the next recovery needs is given to new data")             \
+    X(RESERVE_NOT_KEPT,             "slots",    "commands that grow may use the reserve of removals")                     \
+    X(RESERVE_DENIED_TO_REMOVALS,   "slots",    "removals may not use their reserve")                                     \
+    X(FULL_FOR_EVER,                "slots",    "once full, the log stays full though space was made")                    \
+    /* recovery */                                                                                                        \
+    X(BATCH_CHECKSUM_IGNORED,       "recovery", "a batch is believed without its checksum")                               \
+    X(ROTTEN_SEGMENT_ENDS_EARLY,    "recovery", "a damaged batch ends its segment though a later segment follows")        \
+    X(ROT_TAKEN_FOR_TORN,           "recovery", "a damaged acknowledged batch in the last segment is cut off as torn")    \
+    X(LOST_SEGMENT_ACCEPTED,        "recovery", "a log whose beginning is missing is accepted")                           \
+    X(SECOND_HEADER_IGNORED,        "recovery", "one damaged copy of a segment's header is enough to lose it")            \
+    X(FRAME_END_NOT_AWAITED,        "recovery", "records are applied before the END of their frame was read")             \
+    X(UNFINISHED_FRAME_KEPT,        "recovery", "a BEGIN does not discard the frame that a crash left unfinished")        \
+    X(FRAME_READ_FROM_REUSED_IMAGE, "recovery", "a frame over segments is read from an image that holds another one")     \
+    X(UNPROVEN_BATCH_TRUSTED,       "recovery", "the last batch is trusted though nothing proves that it was synced")     \
+    X(REWRITTEN_IN_PLACE,           "recovery", "the unproven last batch is written again over itself")                   \
+    X(OLD_PLACE_NOT_CUT,            "recovery", "the moved batch counts at its old place as well")                        \
+    X(MOVED_BATCH_APPLIED_TWICE,    "recovery", "the moved batch is handed over at its old place and at the new one")     \
+    X(MOVED_REFERENCES_KEPT,        "recovery", "references inside the moved batch still lead to its old place")          \
+    X(HEADER_BEFORE_MOVED_BATCH,    "recovery", "the new segment's header is written before the moved batch is durable")  \
+    X(SEQUENCE_USED_AGAIN,          "recovery", "the number of a superseded segment, and so its lsns, are used again")    \
+    X(RECOVERY_NOT_SEALED,          "recovery", "recovery hands over to clients without a seal")                          \
+    X(SEAL_TRUSTED,                 "recovery", "the log goes on behind a seal that the disk may not have")               \
+    /* store and effects */                                                                                               \
+    X(PAYLOAD_HASH_IGNORED,         "store",    "a payload read from the disk is served unverified")                      \
+    X(EQUAL_HASH_IS_EQUAL,          "store",    "values with the same hash and length count as equal (LREM)")             \
+    X(MOVED_REFERENCE_OFF,          "effects",  "an element that is moved or copied refers to the place behind it")       \
+    X(FRAME_PER_EFFECT,             "effects",  "each effect of a command is a frame of its own")                         \
+    X(EXPIRY_NOT_REPLAYED,          "effects",  "a time to live is forgotten by a restart")                               \
+    X(HASH_REMOVE_NOT_REPLAYED,     "effects",  "a removed field is back after a restart")                                \
+    X(EMPTY_LIST_KEPT,              "effects",  "a list that gets empty stays as a key")                                  \
+    X(TRIM_FROM_ONE_END,            "effects",  "LTRIM takes from the head what it should take from the tail")            \
+    X(SET_KEEPS_EXPIRY,             "expiry",   "SET leaves the old time to live")                                        \
+    X(COPY_LOSES_EXPIRY,            "expiry",   "COPY and RENAME forget the time to live")                                \
+    X(EXPIRED_KEY_WRITTEN_INTO,     "expiry",   "a write to an expired key finds the old value")                          \
+    /* fences */                                                                                                          \
+    X(REPLY_NOT_FENCED,             "fences",   "replies leave at once")                                                  \
+    X(FENCE_ONE_BATCH_LOW,          "fences",   "a reply waits for the batch before its own")                             \
+    X(READ_NOT_FENCED,              "fences",   "a read tells of changes that are not durable yet")                       \
+    X(ERROR_NOT_FENCED,             "fences",   "an error reply tells of changes that are not durable yet")               \
+    X(WOKEN_NOT_FENCED,             "fences",   "a blocked client that is served is answered at once")                    \
+    X(TIMEOUT_NOT_FENCED,           "fences",   "a timeout's reply tells of a removal that is not durable yet")           \
+    X(DURABLE_TOLD_THE_END,         "fences",   "the engine takes the end of the log for its durable end")                \
+    X(FENCES_NOT_MOVED,             "outbox",   "fences stay where they were when sent bytes are forgotten")              \
+    X(PARTIAL_SEND_REPEATS_BYTE,    "outbox",   "after a partial send one byte is sent twice")                            \
+    /* waiters */                                                                                                         \
+    X(LAST_COME_FIRST_SERVED,       "waiters",  "the client that waits longest is served last")                           \
+    X(ONE_WAITER_PER_PUSH,          "waiters",  "a push of many elements serves one waiting client")                      \
+    X(MOVE_WAKES_NOBODY,            "waiters",  "LMOVE, RENAME and COPY do not wake those who wait for the target")       \
+    X(SWAP_WAKES_NOBODY,            "waiters",  "SWAPDB does not wake those who wait")                                    \
+    X(TIMEOUT_NEVER_FIRES,          "waiters",  "a blocked client waits beyond its timeout")                              \
+    X(WAITER_OUTLIVES_CLIENT,       "waiters",  "a killed client still takes a job")                                      \
+    X(WAITER_OVERTAKEN,             "waiters",  "requests behind a blocking command are executed while it waits")         \
+    X(STALLED_WAITER_FORGOTTEN,     "waiters",  "a waiter that found no room in the log is not tried again")              \
+    X(STARVED_CLIENT_FORGOTTEN,     "waiters",  "a request that found no room in the log is not tried again")
+// clang-format on
+
+#ifdef ACKD_MUTANTS
+#define MUTANT_ENUM(name, room, what) MUTANT_##name,
+enum mutant { MUTANT_NONE, MUTANTS(MUTANT_ENUM) MUTANT_COUNT };
+#undef MUTANT_ENUM
+
+bool mutant_is(enum mutant mutant);
+#define MUTANT(name) mutant_is(MUTANT_##name)
+#else
+#define MUTANT(name) false
+#endif
+
+#endif
