@@ -99,7 +99,7 @@ static struct effect make_effect(const struct writer *writer, struct content *co
         EFFECT_HASH_SET,      EFFECT_HASH_REMOVE,
     };
     static const char *const keys[] = {"a", "b", "c", "", "a key of some length", "\xff"};
-    const size_t count = 1 + order[3] % VALUES_MAX;
+    const size_t count = 1 + (size_t)order[3] % VALUES_MAX;
     make_values(writer, content, order, count);
     struct effect effect = {
         .type = (enum effect_type)types[order[0] % sizeof types],
