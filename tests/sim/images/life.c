@@ -60,8 +60,8 @@ void life_note(struct life *life) {
     struct moment *moment = &life->moments[life->moment_count++];
     moment->state = life->disk.state;
     moment->bounds = life->bounds;
-    // A store that has filled its disk starts once more, out of the slot that is kept for that; each
-    // start takes one, so that the next needs room.
+    // A store that has filled its disk starts once more, out of the slot that is kept for that;
+    // each start takes one, so that the next needs room.
     moment->capacity_bytes = life->starts <= 1 ? life->disk.capacity_bytes : UINT64_MAX;
     moment->call = life->disk.call;
     moment->first_image = 0;

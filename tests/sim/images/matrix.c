@@ -265,15 +265,20 @@ static void record_scenarios(struct matrix *matrix) {
     }
 }
 
-static void visit_round(struct matrix *matrix) {
-    matrix->job = 0;
+// First what is cheap and of all scenarios, so that what is wrong at the first cut shows at once.
+static void visit_round(struct matrix *matrix, uint64_t random) {
     for (size_t i = 0; i < matrix->run_count && !is_done(matrix); i++) {
         const struct run *run = &matrix->runs[i];
         name_scenario(matrix, run->name);
         visit_images(matrix, run);
         visit_bits(matrix, run);
-        visit_jobs(matrix, run);
         if (matrix->round == 0 && i % matrix->workers == matrix->worker) visit_reads(matrix, run);
+    }
+    if (matrix->options->scenario == NULL && !is_done(matrix)) visit_random(matrix, random);
+    matrix->job = 0;
+    for (size_t i = 0; i < matrix->run_count && !is_done(matrix); i++) {
+        name_scenario(matrix, matrix->runs[i].name);
+        visit_jobs(matrix, &matrix->runs[i]);
     }
 }
 
@@ -303,8 +308,7 @@ void matrix_work(const struct matrix_options *options, struct board *board, unsi
     matrix->rounds = rounds_for(matrix);
     uint64_t random = worker;
     for (matrix->round = 0; matrix->round < matrix->rounds && !is_done(matrix); matrix->round++) {
-        visit_round(matrix);
-        if (options->scenario == NULL && !is_done(matrix)) visit_random(matrix, random);
+        visit_round(matrix, random);
         random += workers;
     }
     matrix->row->is_complete = !is_done(matrix);
