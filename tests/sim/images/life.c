@@ -383,6 +383,20 @@ void life_make_slots(struct life *life) {
     }
 }
 
+void life_kill_while_making_slots(struct life *life) {
+    if (!life_is_up(life)) return;
+    size_t first = life->moment_count;
+    life_make_slots(life);
+    life_kill(life);
+    for (size_t i = first; i < life->moment_count; i++) {
+        if (strcmp(life->moments[i].call, "write") != 0) continue;
+        life->disk.state = life->moments[i].state;
+        life->moment_count = i + 1; // the rest has not happened
+        return;
+    }
+    must_not_reach();
+}
+
 static void make_slots_now(void *context) {
     life_make_slots(context);
 }

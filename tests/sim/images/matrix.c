@@ -11,7 +11,7 @@ enum {
     ROUNDS_MIN = 16,
     THOROUGH_ONE_IN = 16,
     DEEP_ONE_IN = 4,        // of crashes inside of a recovery, those that are crashed once more
-    BITS_MAX = 4000,        // flipped bits per scenario and million images
+    DAMAGES_MAX = 4000,     // of each kind and scenario
     READ_FLIPS = 8,         // bits in each payload under a running store
     RANDOM_IMAGES = 600,    // of a random scenario's own
     NESTED_GUESS = 2500000, // images of crashes inside of crashes, about
@@ -189,24 +189,39 @@ static void visit_jobs(struct matrix *matrix, const struct run *run) {
     }
 }
 
-static void visit_bit(struct matrix *matrix, const struct run *run, uint64_t bit) {
+// A kind of damage to a clean disk, by number.
+struct damage {
+    const char *kind; // in the image's name
+    uint64_t (*count)(const struct disk_state *state);
+    void (*apply)(struct disk_state *state, uint64_t number, struct pages *pages,
+                  struct buf *words);
+};
+
+static const struct damage damages[] = {{"bit-", run_bits, run_flip},
+                                        {"page-", run_pages, run_spoil}};
+
+static void visit_damaged(struct matrix *matrix, const struct run *run, const struct damage *damage,
+                          uint64_t number) {
     const struct moment *moment = &run->life.moments[run->clean_moment];
     struct finding finding;
-    name_image(matrix, "bit-", bit);
+    name_image(matrix, damage->kind, number);
     check_begin(&matrix->checker);
     matrix->checker.disk.state = moment->state;
-    run_flip(&matrix->checker.disk.state, bit, &matrix->checker.pages, NULL);
+    damage->apply(&matrix->checker.disk.state, number, &matrix->checker.pages, NULL);
     if (!check_damaged(&matrix->checker, &moment->bounds, &finding)) found(matrix, &finding);
     count_image(matrix, &moment->bounds);
     matrix->row->flips++;
 }
 
-static void visit_bits(struct matrix *matrix, const struct run *run) {
+static void visit_damage(struct matrix *matrix, const struct run *run) {
     if (run->clean_moment == SIZE_MAX) return;
-    uint64_t bits = run_bits(&run->life.moments[run->clean_moment].state);
-    uint64_t step = bits / BITS_MAX + 1;
-    for (uint64_t i = 0; i * step < bits && !is_done(matrix); i++)
-        if (is_mine(matrix, i)) visit_bit(matrix, run, i * step);
+    const struct disk_state *state = &run->life.moments[run->clean_moment].state;
+    for (size_t k = 0; k < sizeof damages / sizeof damages[0]; k++) {
+        uint64_t count = damages[k].count(state);
+        uint64_t step = count / DAMAGES_MAX + 1;
+        for (uint64_t i = 0; i * step < count && !is_done(matrix); i++)
+            if (is_mine(matrix, i)) visit_damaged(matrix, run, &damages[k], i * step);
+    }
 }
 
 static void visit_reads(struct matrix *matrix, const struct run *run) {
@@ -271,7 +286,7 @@ static void visit_round(struct matrix *matrix, uint64_t random) {
         const struct run *run = &matrix->runs[i];
         name_scenario(matrix, run->name);
         visit_images(matrix, run);
-        visit_bits(matrix, run);
+        visit_damage(matrix, run);
         if (matrix->round == 0 && i % matrix->workers == matrix->worker) visit_reads(matrix, run);
     }
     if (matrix->options->scenario == NULL && !is_done(matrix)) visit_random(matrix, random);
