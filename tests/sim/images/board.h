@@ -29,7 +29,7 @@ struct board_row {
     uint64_t acknowledged; // transactions that had to be there, over all images
     uint64_t lost;
     uint64_t silent;
-    uint64_t flips;   // of the images: those with a flipped bit
+    uint64_t flips;   // of the images: those that were damaged
     uint64_t nested;  // of the images: crashes inside of what follows a crash
     uint64_t random;  // of the images: of random scenarios
     uint64_t reads;   // payloads with a flipped bit that were read under a running store

@@ -60,8 +60,8 @@ void life_note(struct life *life) {
     struct moment *moment = &life->moments[life->moment_count++];
     moment->state = life->disk.state;
     moment->bounds = life->bounds;
-    // A store that has filled its disk starts once more, out of the slot that is kept for that; each
-    // start takes one, so that the next needs room.
+    // A store that has filled its disk starts once more, out of the slot that is kept for that;
+    // each start takes one, so that the next needs room.
     moment->capacity_bytes = life->starts <= 1 ? life->disk.capacity_bytes : UINT64_MAX;
     moment->call = life->disk.call;
     moment->first_image = 0;
@@ -386,6 +386,20 @@ void life_make_slots(struct life *life) {
         if (job == NULL) return;
         log_slots_end(log, job, log_slots_run(job));
     }
+}
+
+void life_kill_while_making_slots(struct life *life) {
+    if (!life_is_up(life)) return;
+    size_t first = life->moment_count;
+    life_make_slots(life);
+    life_kill(life);
+    for (size_t i = first; i < life->moment_count; i++) {
+        if (strcmp(life->moments[i].call, "write") != 0) continue;
+        life->disk.state = life->moments[i].state;
+        life->moment_count = i + 1; // the rest has not happened
+        return;
+    }
+    must_not_reach();
 }
 
 static void make_slots_now(void *context) {

@@ -82,6 +82,8 @@ void life_deinit(struct life *life);
 void life_start(struct life *life);
 void life_stop(struct life *life); // cleanly: flushed and sealed
 void life_kill(struct life *life); // the machine goes on: the page cache stays
+// Slots are made, and the process is killed in the middle of it: files are written, not synced.
+void life_kill_while_making_slots(struct life *life);
 enum life_cut {
     LIFE_CUT_OLD,  // nothing that was not synced is there
     LIFE_CUT_NEW,  // all of it

@@ -176,7 +176,7 @@ static int say_sum(const struct board *board, const struct matrix_options *optio
     }
     say_findings(board, options, workers);
     printf("%" PRIu64 " are crashes inside of what follows a crash, %" PRIu64
-           " of random scenarios, %" PRIu64 " have a flipped bit; %" PRIu64
+           " of random scenarios, %" PRIu64 " have a flipped bit or a lost page; %" PRIu64
            " payloads with a flipped bit were read while running\n",
            sum.nested, sum.random, sum.flips, sum.reads);
     puts(is_complete ? "everything enumerated was done"

@@ -11,7 +11,7 @@ enum {
     ROUNDS_MIN = 16,
     THOROUGH_ONE_IN = 16,
     DEEP_ONE_IN = 4,        // of crashes inside of a recovery, those that are crashed once more
-    BITS_MAX = 4000,        // flipped bits per scenario and million images
+    DAMAGES_MAX = 4000,     // of each kind and scenario
     READ_FLIPS = 8,         // bits in each payload under a running store
     RANDOM_IMAGES = 600,    // of a random scenario's own
     NESTED_GUESS = 2500000, // images of crashes inside of crashes, about
@@ -189,32 +189,46 @@ static void visit_jobs(struct matrix *matrix, const struct run *run) {
     }
 }
 
-static void visit_bit(struct matrix *matrix, const struct run *run, uint64_t bit) {
+// A kind of damage to a clean disk, by number.
+struct damage {
+    const char *kind; // in the image's name
+    uint64_t (*count)(const struct disk_state *state);
+    void (*apply)(struct disk_state *state, uint64_t number, struct pages *pages,
+                  struct buf *words);
+    bool (*is_harmless)(const struct disk_state *state, uint64_t number); // NULL: never
+};
+
+static const struct damage damages[] = {{"bit-", run_bits, run_flip, run_bit_is_harmless},
+                                        {"page-", run_pages, run_spoil, NULL}};
+
+static void visit_damaged(struct matrix *matrix, const struct run *run, const struct damage *damage,
+                          uint64_t number) {
     const struct moment *moment = &run->life.moments[run->clean_moment];
     struct finding finding;
-    name_image(matrix, "bit-", bit);
+    name_image(matrix, damage->kind, number);
     check_begin(&matrix->checker);
     matrix->checker.disk.state = moment->state;
-    run_flip(&matrix->checker.disk.state, bit, &matrix->checker.pages, NULL);
-    bool is_harmless = run_bit_is_harmless(&moment->state, bit);
+    damage->apply(&matrix->checker.disk.state, number, &matrix->checker.pages, NULL);
+    bool is_harmless = damage->is_harmless != NULL && damage->is_harmless(&moment->state, number);
     if (!check_damaged(&matrix->checker, &moment->bounds, is_harmless, &finding))
         found(matrix, &finding);
     count_image(matrix, &moment->bounds);
     matrix->row->flips++;
 }
 
-static void visit_bits(struct matrix *matrix, const struct run *run) {
+static void visit_damage(struct matrix *matrix, const struct run *run) {
     if (run->clean_moment == SIZE_MAX) return;
-    uint64_t bits = run_bits(&run->life.moments[run->clean_moment].state);
-    uint64_t step = bits / BITS_MAX + 1;
-    for (uint64_t i = 0; i * step < bits && !is_done(matrix); i++)
-        if (is_mine(matrix, i)) visit_bit(matrix, run, i * step);
-    // The last numbers are the headers: few, and each another segment.
-    uint64_t headers = matrix->round == 0 && matrix->worker == 0
-                           ? run->life.moments[run->clean_moment].state.inode_count
-                           : 0;
+    const struct disk_state *state = &run->life.moments[run->clean_moment].state;
+    for (size_t k = 0; k < sizeof damages / sizeof damages[0]; k++) {
+        uint64_t count = damages[k].count(state);
+        uint64_t step = count / DAMAGES_MAX + 1;
+        for (uint64_t i = 0; i * step < count && !is_done(matrix); i++)
+            if (is_mine(matrix, i)) visit_damaged(matrix, run, &damages[k], i * step);
+    }
+    // The last numbers of the bits are the headers: few, and each another segment.
+    uint64_t headers = matrix->round == 0 && matrix->worker == 0 ? state->inode_count : 0;
     for (uint64_t i = headers; i > 0 && !is_done(matrix); i--)
-        visit_bit(matrix, run, bits - i);
+        visit_damaged(matrix, run, &damages[0], damages[0].count(state) - i);
 }
 
 static void visit_reads(struct matrix *matrix, const struct run *run) {
@@ -273,16 +287,18 @@ static void record_scenarios(struct matrix *matrix) {
     }
 }
 
-static void visit_round(struct matrix *matrix) {
-    matrix->job = 0;
+// First what is cheap and of all scenarios, so that what is wrong at the first cut shows at once.
+static void visit_round(struct matrix *matrix, uint64_t random) {
     for (size_t i = 0; i < matrix->run_count && !is_done(matrix); i++) {
         const struct run *run = &matrix->runs[i];
         name_scenario(matrix, run->name);
         visit_images(matrix, run);
-        visit_bits(matrix, run);
+        visit_damage(matrix, run);
         if (matrix->round == 0 && i % matrix->workers == matrix->worker) visit_reads(matrix, run);
     }
+    if (matrix->options->scenario == NULL && !is_done(matrix)) visit_random(matrix, random);
     // Crashes inside of crashes come last: a small budget must see something of every scenario.
+    matrix->job = 0;
     for (size_t i = 0; i < matrix->run_count && !is_done(matrix); i++) {
         name_scenario(matrix, matrix->runs[i].name);
         visit_jobs(matrix, &matrix->runs[i]);
@@ -315,8 +331,7 @@ void matrix_work(const struct matrix_options *options, struct board *board, unsi
     matrix->rounds = rounds_for(matrix);
     uint64_t random = worker;
     for (matrix->round = 0; matrix->round < matrix->rounds && !is_done(matrix); matrix->round++) {
-        visit_round(matrix);
-        if (options->scenario == NULL && !is_done(matrix)) visit_random(matrix, random);
+        visit_round(matrix, random);
         random += workers;
     }
     matrix->row->is_complete = !is_done(matrix);

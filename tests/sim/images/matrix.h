@@ -4,7 +4,7 @@
 // An image's name is a path. `17` is image 17 of the scenario: its moments in order, the images of
 // each in the order of cut.h. `17/40`: image 17 was started and written on (scenario_go_on), and of
 // what that recorded image 40 was left by another power cut. `17/40/3`: and once more. `bit-N` is
-// the scenario's clean end with one bit flipped.
+// the scenario's clean end with one bit flipped, `page-N` with a page lost.
 //
 // Order: the work is split into rounds that each take every so-manyth image of everything, so that
 // a fault shows early wherever it is; then come random scenarios, until there are enough images.

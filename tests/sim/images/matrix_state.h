@@ -40,4 +40,8 @@ bool run_bit_is_harmless(const struct disk_state *state, uint64_t number);
 uint64_t run_bits(const struct disk_state *state);
 void run_flip(struct disk_state *state, uint64_t number, struct pages *pages, struct buf *words);
 
+// The pages of a clean disk that are not zero, each lost in two ways: zeros and noise.
+uint64_t run_pages(const struct disk_state *state);
+void run_spoil(struct disk_state *state, uint64_t number, struct pages *pages, struct buf *words);
+
 #endif

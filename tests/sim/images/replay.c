@@ -92,15 +92,15 @@ static const struct moment *make(struct replay *replay, struct life *life, enum 
     return moment;
 }
 
-static int replay_bit(struct replay *replay, uint64_t bit) {
+static int replay_damaged(struct replay *replay, uint64_t number, bool is_page) {
     struct finding finding;
     if (replay->run.clean_moment == SIZE_MAX) return NO_SUCH;
     const struct moment *moment = &replay->run.life.moments[replay->run.clean_moment];
-    if (bit >= run_bits(&moment->state)) return NO_SUCH;
+    if (number >= (is_page ? run_pages : run_bits)(&moment->state)) return NO_SUCH;
     struct buf words = {0};
     disk_init(&replay->checker.disk, &replay->pages);
     replay->checker.disk.state = moment->state;
-    run_flip(&replay->checker.disk.state, bit, &replay->pages, &words);
+    (is_page ? run_spoil : run_flip)(&replay->checker.disk.state, number, &replay->pages, &words);
     printf("the clean end: %.*s\n", (int)words.len, words.data);
     buf_deinit(&words);
     say_bounds(&moment->bounds);
@@ -154,7 +154,11 @@ static int replay_image(struct replay *replay, const char *image) {
     uint64_t number = 0;
     if (is_wrong(&replay->run.life)) return 1;
     if (strncmp(image, "bit-", 4) == 0)
-        return num_parse_u64(slice_str(image + 4), &number) ? replay_bit(replay, number) : NO_SUCH;
+        return num_parse_u64(slice_str(image + 4), &number) ? replay_damaged(replay, number, false)
+                                                            : NO_SUCH;
+    if (strncmp(image, "page-", 5) == 0)
+        return num_parse_u64(slice_str(image + 5), &number) ? replay_damaged(replay, number, true)
+                                                            : NO_SUCH;
     if (strncmp(image, "reads-", 6) == 0)
         return num_parse_u64(slice_str(image + 6), &number) ? replay_reads(replay, number)
                                                             : NO_SUCH;

@@ -4,6 +4,7 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
+#include "proto/base/rng.h"
 #include "tests/sim/images/matrix_state.h"
 
 static const char random_prefix[] = "random-";
@@ -171,4 +172,40 @@ void run_flip(struct disk_state *state, uint64_t number, struct pages *pages, st
     }
     must(number < state->inode_count);
     break_header(state, (size_t)number, pages, words);
+}
+
+// ---- pages
+
+uint64_t run_pages(const struct disk_state *state) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < state->inode_count; i++)
+        for (size_t page = 0; page < DISK_FILE_PAGES && is_named(state, i); page++)
+            total += state->inodes[i].cached[page] != NULL;
+    return total * 2;
+}
+
+static void spoil(struct disk_inode *inode, size_t page, bool with_noise, struct pages *pages) {
+    inode->cached[page] = NULL;
+    if (!with_noise) return;
+    char *made = pages_take(pages);
+    struct rng rng;
+    rng_init(&rng, page + 1);
+    for (size_t i = 0; i < PAGE_BYTES; i += sizeof(uint64_t))
+        store_u64le(made + i, rng_next(&rng));
+    inode->cached[page] = made;
+}
+
+void run_spoil(struct disk_state *state, uint64_t number, struct pages *pages, struct buf *words) {
+    uint64_t left = number / 2;
+    for (size_t i = 0; i < state->inode_count; i++) {
+        for (size_t page = 0; page < DISK_FILE_PAGES && is_named(state, i); page++) {
+            if (state->inodes[i].cached[page] == NULL || left-- > 0) continue;
+            spoil(&state->inodes[i], page, number % 2 == 1, pages);
+            if (words != NULL)
+                buf_printf(words, "page %zu of file %zu is %s", page, i,
+                           number % 2 == 1 ? "noise" : "zeros");
+            return;
+        }
+    }
+    must_not_reach();
 }

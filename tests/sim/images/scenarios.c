@@ -115,6 +115,18 @@ static void slots_while_flushing(struct life *life) {
     life_flush(life);
 }
 
+// The slot is in the page cache and in no other place, its name likewise; then it is used.
+static void slot_only_in_the_cache(struct life *life) {
+    begin(life);
+    flushed(life, "SET filler @50000");
+    flushed(life, "RPUSH jobs @9000");
+    life_kill_while_making_slots(life);
+    life_start(life);
+    flushed(life, "RPUSH jobs @52000");
+    flushed(life, "RPUSH jobs @8000");
+    flushed(life, "LPOP jobs");
+}
+
 // ---- starts
 
 static void clean_restart(struct life *life) {
@@ -448,6 +460,8 @@ const struct scenario scenarios[] = {
     {"seal-then-more", "batches behind seals", seal_then_more},
     {"seal-full-segment", "a seal in the last block of a segment", seal_in_a_full_segment},
     {"slots-meanwhile", "slots are made between a write and its sync", slots_while_flushing},
+    {"slot-in-cache", "a slot that was not synced when its maker was killed",
+     slot_only_in_the_cache},
     {"clean-restart", "stops that leave a sealed log", clean_restart},
     {"unproven", "the last batch is written again by recovery, then written on",
      unproven_batch_written_again},
