@@ -8,6 +8,7 @@ enum {
     NEED_SLACK = 512,
     NEED_RECORDS_SLACK = 4,
     NEED_ELEMENTS_PER_RECORD = 1024, // an upper bound of how a long list of values is split
+    MS_PER_S = 1000,
 };
 
 const char limits_no_space_text[] =
@@ -137,7 +138,9 @@ static bool output_is_too_much(struct client *client, const struct output_limit 
     }
     const int64_t now_ms = engine_now_ms(client->engine);
     if (client->output_soft_since_ms == 0) client->output_soft_since_ms = now_ms;
-    return now_ms - client->output_soft_since_ms > limit->soft_seconds * 1000;
+    // Not the limit multiplied: it may be as large as a number can be.
+    const int64_t over_ms = now_ms - client->output_soft_since_ms;
+    return (over_ms + MS_PER_S - 1) / MS_PER_S > limit->soft_seconds; // rounded up
 }
 
 void limits_check_output(struct client *client) {

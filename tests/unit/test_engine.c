@@ -276,6 +276,20 @@ static void the_soft_output_limit_closes_after_its_time(void **state) {
     assert_null(peer->client);
 }
 
+static void a_soft_output_limit_may_be_as_long_as_a_number_can_say(void **state) {
+    struct world *world = *state;
+    world->options.output_limits[OUTPUT_NORMAL] =
+        (struct output_limit){.soft_bytes = 100, .soft_seconds = INT64_MAX};
+    struct peer *peer = world_connect(world);
+    type_many(peer, "PING", 50);
+    assert_ptr_equal(engine_next_sendable(world->engine), peer->client); // and the socket is full
+    for (int ms = 1000; ms <= 3000; ms += 1000) {
+        world_set_time(world, WORLD_START_MS + ms);
+        engine_tick(world->engine);
+    }
+    assert_false(peer->client->closes_now);
+}
+
 // ---- CLIENT PAUSE
 
 static void a_write_pause_holds_writes_and_lets_reads_pass(void **state) {
@@ -531,6 +545,7 @@ int main(void) {
         engine_test(a_client_without_a_password_is_bounded_too),
         engine_test(the_output_limit_closes),
         engine_test(the_soft_output_limit_closes_after_its_time),
+        engine_test(a_soft_output_limit_may_be_as_long_as_a_number_can_say),
         engine_test(a_write_pause_holds_writes_and_lets_reads_pass),
         engine_test(a_full_pause_holds_everything_until_it_ends),
         engine_test(overlapping_pauses_keep_the_longer_end_and_the_stricter_kind),
