@@ -89,7 +89,8 @@ enum { POOL_SIZE = 12 };
 // One of a few elements that come again, so that LREM, LPOS and LINSERT find them; a third of them
 // is long enough to lie in the log.
 static void draw_known(struct workload *workload) {
-    const size_t which = workload_below(workload, POOL_SIZE);
+    // Half of them are one of three, so that lists hold the same one several times.
+    const size_t which = workload_below(workload, workload_chance(workload, 50) ? 3 : POOL_SIZE);
     char text[128];
     const int len = snprintf(text, sizeof text, "e%zu", which);
     const size_t wanted = which % 3 == 0 ? 60 + which : which % 3 == 1 ? 5 + which : (size_t)len;
@@ -134,7 +135,10 @@ static size_t draw_length(struct workload *workload) {
 static void draw_value(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
     const bool is_string = drawing->leaf->row->group == GROUP_STRING;
-    if (workload_chance(workload, is_string ? 40 : 15)) {
+    const bool is_sought = (drawing->leaf->row->traits & COMMAND_GROWS) == 0; // LREM, LPOS
+    if (is_sought && workload_chance(workload, 80)) {
+        draw_known(workload);
+    } else if (workload_chance(workload, is_string ? 40 : 15)) {
         draw_number_text(workload);
     } else if (workload_chance(workload, 50)) {
         draw_known(workload);
@@ -192,7 +196,7 @@ static void draw_index(struct drawing *drawing) {
 
 static void draw_count(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
-    draw_integer(workload, workload_chance(workload, 20) ? -5 : 1, 6);
+    draw_integer(workload, workload_chance(workload, 40) ? -5 : 1, 6);
 }
 
 // Where a string is edited: rarely far behind its end.
