@@ -27,6 +27,21 @@ static void note_commits(struct world *world) {
 
 // ---- what the disk has for sure
 
+// These bytes of the log are on the disk, as the log has them, for good.
+static bool is_piece_safe(const struct world *world, uint32_t slot, uint32_t offset, size_t len,
+                          bool is_last) {
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(name, slot);
+    if (!memory_disk_is_durable(world->disk, name, 0, LOG_ALIGN)) return false;
+    if (!memory_disk_is_durable(world->disk, name, offset, len)) return false;
+    // What was not even written is durable, too: as zeros. Behind the last batch of a segment that
+    // is left the log's image holds anything; later segments are written later.
+    if (!is_last) return true;
+    const struct slice meant = log_resident(store_log(world->store), slot, offset, len);
+    const char *kept = memory_disk_bytes(world->disk, name) + offset;
+    return meant.data == NULL || memcmp(meant.data, kept, len) == 0;
+}
+
 // Walks over the log from what is known to be safe, through batches that may begin before it, and
 // the headers of their segments.
 bool witness_is_safe(struct world *world, uint64_t frames) {
@@ -42,13 +57,9 @@ bool witness_is_safe(struct world *world, uint64_t frames) {
         const uint64_t stop = num_min(end, next);
         uint32_t slot = 0;
         uint32_t offset = 0;
-        if (log_locate(log, at, &slot, &offset)) {
-            char name[SEGMENT_NAME_BYTES];
-            segment_name(name, slot);
-            if (!memory_disk_is_durable(world->disk, name, 0, LOG_ALIGN) ||
-                !memory_disk_is_durable(world->disk, name, offset, (size_t)(stop - at)))
-                return false;
-        }
+        if (log_locate(log, at, &slot, &offset) &&
+            !is_piece_safe(world, slot, offset, (size_t)(stop - at), stop == end))
+            return false;
         at = stop;
     }
     ledger->safe = (size_t)frames;
