@@ -4,7 +4,7 @@
 #include "storage/log/segment.h"
 #include "tests/sim/world/state.h"
 
-enum { SHOWN_ARGS = 6, SHOWN_BYTES = 24, SHOWN_REPLY = 40 };
+enum { SHOWN_ARGS = 6, SHOWN_BYTES = 24, SHOWN_REPLY = 40, ROOM_SLACK = 2 * LOG_ALIGN };
 
 // ---- the ledger
 
@@ -87,25 +87,32 @@ static bool is_removal(const struct call *call) {
     return (traits & COMMAND_WRITES) != 0 && (traits & COMMAND_GROWS) == 0;
 }
 
-// Promise 8: at first growth is refused, and removals go on until the reserve is used up, which is
-// told by how far the log has moved since. A removal that moves whole values may need more.
-static void check_refusal(struct world *world, const struct call *call, struct slice reply) {
-    if (!begins(reply, "-NOSPACE")) return;
-    const uint64_t end = log_end_lsn(store_log(world->store));
-    if (!is_removal(call)) {
-        if (world->full_lsn == 0) world->full_lsn = end;
-        return;
-    }
+// Room in the segment that is being written and in those that are ready, but for the one that the
+// next start may need.
+static size_t room_left(const struct log *log) {
+    const size_t segment = log_segment_bytes(log);
+    const size_t ready = (size_t)log_stats(log).slots_ready;
+    const size_t end = (size_t)(log_end_lsn(log) % segment); // 0: a segment that is full
+    const size_t used = end == 0 ? segment : end + LOG_ALIGN;
+    const size_t each = segment - (size_t)4 * LOG_ALIGN;
+    return (used < segment ? segment - used : 0) + (ready > 0 ? ready - 1 : 0) * each;
+}
+
+// Promise 8: growth leaves the reserve alone, and a removal is refused only when it is used up. One
+// that moves whole values may need more than is left.
+static void check_room(struct world *world, const struct call *call, struct slice reply,
+                       bool has_committed) {
+    const struct log *log = store_log(world->store);
+    const size_t room = room_left(log);
+    if (has_committed && !is_removal(call) && room + ROOM_SLACK < WORLD_RESERVE_BYTES)
+        world_broke(world, 8, "'%s' has left %zu bytes for removals", call->full_name, room);
+    if (!begins(reply, "-NOSPACE") || !is_removal(call)) return;
     size_t bytes = 0;
     for (size_t i = 0; i < call->argc; i++)
         bytes += call->argv[i].len;
     const bool is_small = bytes < 1024 && call->argc < 16 && call->command->keys[1].use == KEY_NONE;
-    const size_t half = log_segment_bytes(store_log(world->store)) / 2;
-    if (is_small && world->full_lsn != 0 && end - world->full_lsn < half)
-        world_broke(world, 8,
-                    "'%s' is refused, and the reserve cannot be used up: the log moved "
-                    "%llu bytes since growth was refused",
-                    call->full_name, (unsigned long long)(end - world->full_lsn));
+    if (is_small && room > WORLD_RESERVE_BYTES / 2)
+        world_broke(world, 8, "'%s' is refused beside %zu bytes of room", call->full_name, room);
 }
 
 // ---- in words
@@ -155,7 +162,9 @@ static void tell(struct world *world, enum engine_seen what, const struct call *
 void witness_see(void *context, enum engine_seen what, const struct call *call,
                  struct slice reply) {
     struct world *world = context;
+    const size_t before = world->ledger.count;
     note_commits(world);
+    const bool has_committed = world->ledger.count > before;
     if (what == ENGINE_SEEN_EXPIRED) return;
     struct peer *peer = call->client->conn;
     tell(world, what, call, reply);
@@ -166,7 +175,7 @@ void witness_see(void *context, enum engine_seen what, const struct call *call,
         peer_wait_end(peer);
     }
     world->figures->commands++;
-    if (call->argc > 0 && call->command != NULL) check_refusal(world, call, reply);
+    if (call->argc > 0 && call->command != NULL) check_room(world, call, reply, has_committed);
     mirror_see(world, what, call, reply);
     if (call->client->reply_mode != CLIENT_REPLY_ON) return;
     peer_write(peer, reply, tells_of_data(what, call) ? world->ledger.count : 0);
