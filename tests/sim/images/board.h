@@ -29,11 +29,12 @@ struct board_row {
     uint64_t acknowledged; // transactions that had to be there, over all images
     uint64_t lost;
     uint64_t silent;
-    uint64_t flips;   // of the images: those that were damaged
-    uint64_t nested;  // of the images: crashes inside of what follows a crash
-    uint64_t random;  // of the images: of random scenarios
-    uint64_t reads;   // payloads with a flipped bit that were read under a running store
-    bool is_complete; // everything enumerated was done
+    uint64_t flips;      // of the images: those that were damaged
+    uint64_t nested;     // of the images: crashes inside of what follows a crash
+    uint64_t random;     // of the images: of random scenarios
+    uint64_t reads;      // payloads with a flipped bit that were read under a running store
+    bool has_first_cuts; // every image of a first power cut was done
+    bool is_complete;    // everything enumerated was done
     uint64_t finding_count;
     struct board_finding findings[BOARD_FINDINGS_MAX];
 };

@@ -164,7 +164,7 @@ void cut_plan_deinit(struct cut_plan *plan) {
 
 // ---- what becomes of each sector
 
-enum { NOWHERE = SIZE_MAX };
+#define NOWHERE SIZE_MAX
 
 struct cut {
     uint64_t subset; // number of a subset

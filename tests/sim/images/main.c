@@ -161,6 +161,7 @@ static int say_sum(const struct board *board, const struct matrix_options *optio
                    unsigned workers, int64_t took_us) {
     struct board_row sum = {0};
     bool is_complete = true;
+    bool has_first_cuts = true;
     uint64_t images = 0;
     for (unsigned i = 0; i < workers; i++) {
         const struct board_row *row = &board->rows[i];
@@ -173,14 +174,16 @@ static int say_sum(const struct board *board, const struct matrix_options *optio
         sum.flips += row->flips;
         sum.reads += row->reads;
         is_complete = is_complete && row->is_complete;
+        has_first_cuts = has_first_cuts && row->has_first_cuts;
     }
     say_findings(board, options, workers);
     printf("%" PRIu64 " are crashes inside of what follows a crash, %" PRIu64
            " of random scenarios, %" PRIu64 " have a flipped bit or a lost page; %" PRIu64
            " payloads with a flipped bit were read while running\n",
            sum.nested, sum.random, sum.flips, sum.reads);
-    puts(is_complete ? "everything enumerated was done"
-                     : "not everything enumerated was done: for all of it, ask for more images");
+    puts(is_complete      ? "everything enumerated was done"
+         : has_first_cuts ? "every first power cut was done; of the crashes behind it a sample"
+                          : "of everything enumerated a sample was done");
     double seconds = (double)took_us / US_PER_S;
     printf("%.1f s, %u processes, %.0f images a second\n", seconds, workers,
            seconds > 0 ? (double)images / seconds : 0);

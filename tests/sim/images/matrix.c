@@ -24,7 +24,8 @@ struct matrix {
     unsigned worker;
     unsigned workers;
     uint64_t quota;
-    uint64_t rounds;
+    uint64_t rounds;   // in which all first cuts are done
+    uint64_t sparsity; // crashes inside of crashes take so many times as many
     uint64_t round;
     uint64_t job; // number of the crash that is being gone into
     struct checker checker;
@@ -140,9 +141,12 @@ static void go_deeper(struct matrix *matrix, unsigned depth, const struct moment
 // ---- a scenario
 
 // What is shared out among rounds and processes, by its number.
+static bool is_turn(const struct matrix *matrix, uint64_t number, uint64_t rounds) {
+    return number % rounds == matrix->round && number / rounds % matrix->workers == matrix->worker;
+}
+
 static bool is_mine(const struct matrix *matrix, uint64_t number) {
-    return number % matrix->rounds == matrix->round &&
-           number / matrix->rounds % matrix->workers == matrix->worker;
+    return is_turn(matrix, number, matrix->rounds);
 }
 
 static void name_image(struct matrix *matrix, const char *kind, uint64_t number) {
@@ -183,7 +187,7 @@ static void visit_jobs(struct matrix *matrix, const struct run *run) {
         size_t count = cut_picks(&run->plans[i], picks);
         for (size_t k = 0; k < count; k++) {
             matrix->job++;
-            if (!is_done(matrix) && is_mine(matrix, matrix->job))
+            if (!is_done(matrix) && is_turn(matrix, matrix->job, matrix->rounds * matrix->sparsity))
                 visit_job(matrix, run, i, picks[k]);
         }
     }
@@ -305,12 +309,17 @@ static void visit_round(struct matrix *matrix, uint64_t random) {
     }
 }
 
-static uint64_t rounds_for(const struct matrix *matrix) {
-    uint64_t images = NESTED_GUESS;
+// As many rounds as it takes to have something of everything in the images asked for, and crashes
+// inside of crashes so much thinner that the first cuts get done where that is possible.
+static void plan_rounds(struct matrix *matrix) {
+    uint64_t wanted = matrix->options->images;
+    uint64_t first = 0;
     for (size_t i = 0; i < matrix->run_count; i++)
-        images += matrix->runs[i].images;
-    uint64_t rounds = images / (matrix->options->images + 1) + 1;
-    return rounds < ROUNDS_MIN ? ROUNDS_MIN : rounds;
+        first += matrix->runs[i].images + DAMAGES_MAX;
+    uint64_t rounds = (first + NESTED_GUESS) / (wanted + 1) + 1;
+    matrix->rounds = rounds < ROUNDS_MIN ? ROUNDS_MIN : rounds;
+    matrix->sparsity =
+        wanted > first + first / 4 ? 2 * (uint64_t)NESTED_GUESS / (wanted - first) + 1 : 1;
 }
 
 static uint64_t quota_of(uint64_t images, unsigned worker, unsigned workers) {
@@ -328,13 +337,16 @@ void matrix_work(const struct matrix_options *options, struct board *board, unsi
     matrix->quota = quota_of(options->images, worker, workers);
     check_init(&matrix->checker);
     record_scenarios(matrix);
-    matrix->rounds = rounds_for(matrix);
+    plan_rounds(matrix);
     uint64_t random = worker;
-    for (matrix->round = 0; matrix->round < matrix->rounds && !is_done(matrix); matrix->round++) {
+    uint64_t rounds = matrix->rounds * matrix->sparsity;
+    for (matrix->round = 0; matrix->round < rounds && !is_done(matrix); matrix->round++) {
+        matrix->row->has_first_cuts = matrix->round >= matrix->rounds;
         visit_round(matrix, random);
         random += workers;
     }
     matrix->row->is_complete = !is_done(matrix);
+    if (matrix->row->is_complete) matrix->row->has_first_cuts = true;
     for (; options->scenario == NULL && !is_done(matrix); random += workers)
         visit_random(matrix, random);
     for (size_t i = 0; i < matrix->run_count; i++)
