@@ -12,7 +12,6 @@
 enum {
     SEGMENT_BYTES = LOG_SEGMENT_BYTES_MIN,
     DISK_BYTES = 64 << 20,
-    RESERVE_BYTES = SEGMENT_BYTES,
     START_CALLS = 120, // of the disk, within which a start may die
     RETRY_US = 1100 * 1000,
 };
@@ -21,7 +20,7 @@ struct store_options machine_store_options(struct world *world) {
     return (struct store_options){
         .log = {.segment_bytes = SEGMENT_BYTES,
                 .tail_bytes = world->tail_bytes,
-                .reserve_bytes = RESERVE_BYTES,
+                .reserve_bytes = WORLD_RESERVE_BYTES,
                 .slots_ahead = world->slots_ahead,
                 .sync_method = world->sync_method,
                 .seed = world->options->seed ^ ++world->salt << 20,
@@ -135,14 +134,12 @@ void machine_fill_disk(struct world *world) {
     memory_disk_resize(world->disk, used + rng_below(&world->rng, 2 * SEGMENT_BYTES));
     world->is_full = true;
     world->starts_while_full = 0;
-    world->full_lsn = 0;
     story_tell(world->story, "the disk is full");
 }
 
 void machine_make_room(struct world *world) {
     memory_disk_resize(world->disk, DISK_BYTES);
     world->is_full = false;
-    world->full_lsn = 0;
     story_tell(world->story, "there is room on the disk again");
 }
 
@@ -235,7 +232,6 @@ static void empty_disk(struct world *world) {
     world->disk = memory_disk_new(rng_next(&world->rng), DISK_BYTES);
     ledger_begin(&world->ledger, 0);
     world->is_full = false;
-    world->full_lsn = 0;
     world->slots_ahead = 1 + (unsigned)rng_below(&world->rng, 3);
     world->tail_bytes = world_chance(world, 2) ? SEGMENT_BYTES : 4 * (size_t)SEGMENT_BYTES;
     world->sync_method = world_chance(world, 4) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;

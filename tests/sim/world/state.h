@@ -23,6 +23,7 @@ enum {
     WORLD_PEERS = 36,
     WORLD_WORKERS = 10, // of them, in a world with jobs
     WORLD_DATABASES = 16,
+    WORLD_RESERVE_BYTES = LOG_SEGMENT_BYTES_MIN,
     WORLD_SLOTS = 28,     // a disk with more segment files is left for a new one: starts read all
     WORLD_NESTED_MAX = 3, // crashes of one recovery
     WORLD_SETTLE_MAX = 20000, // turns until everything must have come to rest
@@ -103,8 +104,7 @@ struct world {
     unsigned broken_steps;
     bool is_full; // the disk is kept small
     unsigned starts_while_full;
-    uint64_t full_lsn; // where growth was refused first
-    bool reads_fail;   // a read may have failed or lied
+    bool reads_fail; // a read may have failed or lied
 
     struct ledger ledger;
     struct peer peers[WORLD_PEERS];

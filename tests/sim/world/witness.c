@@ -4,7 +4,7 @@
 #include "storage/log/segment.h"
 #include "tests/sim/world/state.h"
 
-enum { SHOWN_ARGS = 6, SHOWN_BYTES = 24, SHOWN_REPLY = 40 };
+enum { SHOWN_ARGS = 6, SHOWN_BYTES = 24, SHOWN_REPLY = 40, ROOM_SLACK = 2 * LOG_ALIGN };
 
 // ---- the ledger
 
@@ -27,6 +27,21 @@ static void note_commits(struct world *world) {
 
 // ---- what the disk has for sure
 
+// These bytes of the log are on the disk, as the log has them, for good.
+static bool is_piece_safe(const struct world *world, uint32_t slot, uint32_t offset, size_t len,
+                          bool is_last) {
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(name, slot);
+    if (!memory_disk_is_durable(world->disk, name, 0, LOG_ALIGN)) return false;
+    if (!memory_disk_is_durable(world->disk, name, offset, len)) return false;
+    // What was not even written is durable, too: as zeros. Behind the last batch of a segment that
+    // is left the log's image holds anything; later segments are written later.
+    if (!is_last) return true;
+    const struct slice meant = log_resident(store_log(world->store), slot, offset, len);
+    const char *kept = memory_disk_bytes(world->disk, name) + offset;
+    return meant.data == NULL || memcmp(meant.data, kept, len) == 0;
+}
+
 // Walks over the log from what is known to be safe, through batches that may begin before it, and
 // the headers of their segments.
 bool witness_is_safe(struct world *world, uint64_t frames) {
@@ -42,13 +57,9 @@ bool witness_is_safe(struct world *world, uint64_t frames) {
         const uint64_t stop = num_min(end, next);
         uint32_t slot = 0;
         uint32_t offset = 0;
-        if (log_locate(log, at, &slot, &offset)) {
-            char name[SEGMENT_NAME_BYTES];
-            segment_name(name, slot);
-            if (!memory_disk_is_durable(world->disk, name, 0, LOG_ALIGN) ||
-                !memory_disk_is_durable(world->disk, name, offset, (size_t)(stop - at)))
-                return false;
-        }
+        if (log_locate(log, at, &slot, &offset) &&
+            !is_piece_safe(world, slot, offset, (size_t)(stop - at), stop == end))
+            return false;
         at = stop;
     }
     ledger->safe = (size_t)frames;
@@ -76,25 +87,32 @@ static bool is_removal(const struct call *call) {
     return (traits & COMMAND_WRITES) != 0 && (traits & COMMAND_GROWS) == 0;
 }
 
-// Promise 8: at first growth is refused, and removals go on until the reserve is used up, which is
-// told by how far the log has moved since. A removal that moves whole values may need more.
-static void check_refusal(struct world *world, const struct call *call, struct slice reply) {
-    if (!begins(reply, "-NOSPACE")) return;
-    const uint64_t end = log_end_lsn(store_log(world->store));
-    if (!is_removal(call)) {
-        if (world->full_lsn == 0) world->full_lsn = end;
-        return;
-    }
+// Room in the segment that is being written and in those that are ready, but for the one that the
+// next start may need.
+static size_t room_left(const struct log *log) {
+    const size_t segment = log_segment_bytes(log);
+    const size_t ready = (size_t)log_stats(log).slots_ready;
+    const size_t end = (size_t)(log_end_lsn(log) % segment); // 0: a segment that is full
+    const size_t used = end == 0 ? segment : end + LOG_ALIGN;
+    const size_t each = segment - (size_t)4 * LOG_ALIGN;
+    return (used < segment ? segment - used : 0) + (ready > 0 ? ready - 1 : 0) * each;
+}
+
+// Promise 8: growth leaves the reserve alone, and a removal is refused only when it is used up. One
+// that moves whole values may need more than is left.
+static void check_room(struct world *world, const struct call *call, struct slice reply,
+                       bool has_committed) {
+    const struct log *log = store_log(world->store);
+    const size_t room = room_left(log);
+    if (has_committed && !is_removal(call) && room + ROOM_SLACK < WORLD_RESERVE_BYTES)
+        world_broke(world, 8, "'%s' has left %zu bytes for removals", call->full_name, room);
+    if (!begins(reply, "-NOSPACE") || !is_removal(call)) return;
     size_t bytes = 0;
     for (size_t i = 0; i < call->argc; i++)
         bytes += call->argv[i].len;
     const bool is_small = bytes < 1024 && call->argc < 16 && call->command->keys[1].use == KEY_NONE;
-    const size_t half = log_segment_bytes(store_log(world->store)) / 2;
-    if (is_small && world->full_lsn != 0 && end - world->full_lsn < half)
-        world_broke(world, 8,
-                    "'%s' is refused, and the reserve cannot be used up: the log moved "
-                    "%llu bytes since growth was refused",
-                    call->full_name, (unsigned long long)(end - world->full_lsn));
+    if (is_small && room > WORLD_RESERVE_BYTES / 2)
+        world_broke(world, 8, "'%s' is refused beside %zu bytes of room", call->full_name, room);
 }
 
 // ---- in words
@@ -144,7 +162,9 @@ static void tell(struct world *world, enum engine_seen what, const struct call *
 void witness_see(void *context, enum engine_seen what, const struct call *call,
                  struct slice reply) {
     struct world *world = context;
+    const size_t before = world->ledger.count;
     note_commits(world);
+    const bool has_committed = world->ledger.count > before;
     if (what == ENGINE_SEEN_EXPIRED) return;
     struct peer *peer = call->client->conn;
     tell(world, what, call, reply);
@@ -155,7 +175,7 @@ void witness_see(void *context, enum engine_seen what, const struct call *call,
         peer_wait_end(peer);
     }
     world->figures->commands++;
-    if (call->argc > 0 && call->command != NULL) check_refusal(world, call, reply);
+    if (call->argc > 0 && call->command != NULL) check_room(world, call, reply, has_committed);
     mirror_see(world, what, call, reply);
     if (call->client->reply_mode != CLIENT_REPLY_ON) return;
     peer_write(peer, reply, tells_of_data(what, call) ? world->ledger.count : 0);

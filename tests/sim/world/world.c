@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "proto/base/mem.h"
@@ -77,12 +78,47 @@ static bool spoils_jobs(const struct workload_command *command) {
     return false;
 }
 
+enum { WORDS_MAX = 8, RIVALS = 4 };
+
+static void say_words(struct peer *peer, const char *line) {
+    struct slice argv[WORDS_MAX];
+    size_t argc = 0;
+    while (*line != '\0' && argc < WORDS_MAX) {
+        const size_t len = strcspn(line, " ");
+        argv[argc++] = slice_of(line, len);
+        line += len;
+        if (*line == ' ') line++;
+    }
+    peer_say(peer, argv, argc);
+}
+
+// A waiter that the log has no room for is served when there is room again. It has to wait before
+// the disk is full, and be woken, while it is, by a command that adds nothing.
+static void say_rivalry(struct world *world, struct peer *peer) {
+    const unsigned long long i = rng_below(&world->rng, RIVALS);
+    char line[80];
+    say_words(peer, "SELECT 0");
+    if (world->is_full) {
+        snprintf(line, sizeof line, "RENAME idle:%llu wanted:%llu", i, i);
+    } else if (world_chance(world, 2)) {
+        snprintf(line, sizeof line, "RPUSH idle:%llu a b", i);
+    } else {
+        snprintf(line, sizeof line, "BLMOVE wanted:%llu taken LEFT RIGHT %s", i,
+                 world_chance(world, 2) ? "0" : "2");
+    }
+    say_words(peer, line);
+}
+
 static void say_something(struct world *world, struct peer *peer) {
     if (peer->worker != NULL) {
         worker_next(world, peer);
         return;
     }
     if (peer->out.len > OUT_MAX) return;
+    if (world_chance(world, world->is_full ? 10 : 60)) {
+        say_rivalry(world, peer);
+        return;
+    }
     uint64_t commands = world_chance(world, 4) ? 1 + rng_below(&world->rng, PIPELINE_MAX) : 1;
     for (; commands > 0; commands--) {
         struct workload_command command;
