@@ -106,8 +106,8 @@ static int replay_damaged(struct replay *replay, uint64_t number, bool is_page) 
     say_bounds(&moment->bounds);
     say_files(&replay->checker.disk.state);
     save(replay);
-    bool is_right = check_damaged(&replay->checker, &moment->bounds,
-                                  run_bit_is_harmless(&moment->state, bit), &finding);
+    bool is_harmless = !is_page && run_bit_is_harmless(&moment->state, number);
+    bool is_right = check_damaged(&replay->checker, &moment->bounds, is_harmless, &finding);
     return verdict(replay, is_right, &finding);
 }
 
