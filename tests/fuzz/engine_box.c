@@ -11,6 +11,7 @@
 
 enum {
     CAPACITY_BYTES = 3 << 20,
+    ROOM_BYTES = 1 << 20, // what an operator makes when asked to
     START_MS = 1000000,
     COMMAND_US = 10, // each look at the clock costs that much
     SLOTS_PER_TURN = 8,
@@ -48,6 +49,7 @@ struct box {
     struct buf config; // the configuration file
     struct buf transcript;
     size_t step;
+    uint64_t capacity; // of the disk, when it is not full
     int64_t wall_ms;
     int64_t monotonic_ms;
     int64_t clock_us;
@@ -306,7 +308,16 @@ static void start(struct box *box) {
     struct store_recovery recovery;
     struct fault fault = {0};
     box->vfs = memory_disk_open(box->disk);
-    must(store_open(&box->store, box->vfs, &store_options, &recovery, &fault) == ERR_NONE);
+    enum err err = store_open(&box->store, box->vfs, &store_options, &recovery, &fault);
+    if (err == ERR_NO_SPACE) {
+        // Each start takes a segment; on a full disk one is kept for the next start, not for the
+        // one after. Then it says so, and starts when room was made.
+        must(fault.text[0] != '\0');
+        box->capacity += ROOM_BYTES;
+        memory_disk_resize(box->disk, box->capacity);
+        err = store_open(&box->store, box->vfs, &store_options, &recovery, &fault);
+    }
+    must(err == ERR_NONE);
     options_init(&box->options);
     mem_free(box->options.config_file);
     box->options.config_file = mem_dup("/fuzz.conf", sizeof "/fuzz.conf");
@@ -435,7 +446,7 @@ void box_seal(struct box *box) {
 }
 
 void box_fill_disk(struct box *box, bool is_full) {
-    memory_disk_resize(box->disk, is_full ? 0 : CAPACITY_BYTES);
+    memory_disk_resize(box->disk, is_full ? 0 : box->capacity);
     if (!is_full) log_slots_retry(store_log(box->store));
 }
 
@@ -519,7 +530,8 @@ void box_settle(struct box *box) {
 struct box *box_new(size_t step) {
     struct box *box = mem_zalloc(sizeof *box);
     box->step = step;
-    box->disk = memory_disk_new(1, CAPACITY_BYTES);
+    box->capacity = CAPACITY_BYTES;
+    box->disk = memory_disk_new(1, box->capacity);
     box->wall_ms = START_MS;
     box->monotonic_ms = START_MS;
     box->is_comparable = true;

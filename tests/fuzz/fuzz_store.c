@@ -71,9 +71,9 @@ struct content {
 static void make_values(const struct writer *writer, struct content *content, const uint8_t *order,
                         size_t count) {
     const uint8_t flags = order[2];
-    const size_t len = (flags & FLAG_LONG) != 0
-                           ? BLOB_MEMORY_MAX + 1 + load_u16le(order + 4) % LONG_MAX
-                           : load_u16le(order + 4) % 16;
+    const size_t number = load_u16le(order + 4);
+    const bool is_long = (flags & FLAG_LONG) != 0;
+    const size_t len = is_long ? (size_t)BLOB_MEMORY_MAX + 1 + number % LONG_MAX : number % 16;
     for (size_t i = 0; i < sizeof content->bytes; i++)
         content->bytes[i] = (char)(i * 7 + order[3]);
     for (size_t i = 0; i < count; i++) {
@@ -99,7 +99,7 @@ static struct effect make_effect(const struct writer *writer, struct content *co
         EFFECT_HASH_SET,      EFFECT_HASH_REMOVE,
     };
     static const char *const keys[] = {"a", "b", "c", "", "a key of some length", "\xff"};
-    const size_t count = 1 + (size_t)order[3] % VALUES_MAX;
+    const size_t count = (size_t)1 + order[3] % VALUES_MAX;
     make_values(writer, content, order, count);
     struct effect effect = {
         .type = (enum effect_type)types[order[0] % sizeof types],
