@@ -191,8 +191,9 @@ static void marks_trim(struct outbox *outbox, size_t keep) {
 
 void outbox_sent(struct outbox *outbox, size_t len) {
     must(len <= outbox->sendable_end - outbox->sent);
-    const bool is_partial = len > 0 && len < outbox->sendable_end - outbox->sent;
-    outbox->sent += MUTANT(PARTIAL_SEND_REPEATS_BYTE) && is_partial ? len - 1 : len;
+    if (MUTANT(PARTIAL_SEND_REPEATS_BYTE) && len > 0 && outbox->sent + len < outbox->sendable_end)
+        len--;
+    outbox->sent += len;
     const size_t rest = outbox->bytes.len - outbox->sent;
     if (rest == 0) {
         outbox->bytes.len = 0;
