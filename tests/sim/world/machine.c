@@ -112,6 +112,7 @@ static void end_process(struct world *world) {
         log_slots_end(log, maker->slots, maker->has_run ? maker->err : ERR_IO);
     *flusher = (struct world_job){0};
     *maker = (struct world_job){0};
+    world->had_spare = log != NULL && log_stats(log).slots_ready > 0;
     store_close(world->store);
     world->store = NULL;
     if (memory_disk_syncs_again(world->disk) > 0)
@@ -123,6 +124,7 @@ static void end_process(struct world *world) {
     world->is_broken = false;
     world->is_stopping = false;
     world->reads_fail = false;
+    world->is_growth_refused = false;
 }
 
 // ---- starting
@@ -140,6 +142,7 @@ void machine_fill_disk(struct world *world) {
 void machine_make_room(struct world *world) {
     memory_disk_resize(world->disk, DISK_BYTES);
     world->is_full = false;
+    world->is_growth_refused = false;
     story_tell(world->story, "there is room on the disk again");
 }
 
@@ -190,8 +193,9 @@ static enum err try_start(struct world *world, struct store_recovery *recovery,
 static bool may_be_refused(struct world *world, enum err err, bool is_armed) {
     if (err == ERR_IO) return is_armed;
     if (err != ERR_NO_SPACE || !world->is_full) return false;
-    // One slot is kept for one start; the next ones need room.
-    return world->starts_while_full > 1;
+    // One slot is kept for one start; the next ones need room. A disk that is full before the first
+    // spare slot is made has none.
+    return world->starts_while_full > 1 || !world->had_spare;
 }
 
 static void start(struct world *world) {
@@ -382,7 +386,6 @@ bool machine_settle(struct world *world) {
     const struct log *log = store_log(world->store);
     bool has_waited = false;
     for (unsigned turn = 0; turn < WORLD_SETTLE_MAX; turn++) {
-        engine_unpause(world->engine);
         bool has_moved = machine_flush_begin(world) || machine_slots_begin(world);
         has_moved = machine_flush_run(world) || has_moved;
         has_moved = machine_slots_run(world) || has_moved;
@@ -393,6 +396,7 @@ bool machine_settle(struct world *world) {
         machine_run(world);
         peers_carry(world, true);
         if (machine_is_dead(world) || world->is_stopping) return false;
+        engine_unpause(world->engine); // whom a pause held back is runnable now
         if (has_moved || !is_at_rest(world)) continue;
         if (!log_stats(log).is_full || has_waited) return true;
         // Slots that could not be made are tried again after a second.

@@ -93,10 +93,22 @@ _Noreturn static void differ(struct world *world, uint64_t client_id, const char
                 what, (int)text.len, text.data);
 }
 
+// The log may have no room for what a waiter would do: it waits on. Then the model is ahead.
+static bool may_be_stalled(const struct world *world) {
+    const struct log_stats stats = log_stats(store_log(world->store));
+    return world->is_full || stats.is_broken || stats.is_full || stats.slots_ready < 4;
+}
+
+// One waiter that is stalled changes what the others get.
 static void match(struct world *world, uint64_t client_id, struct slice expected,
                   struct slice actual) {
-    if (!slice_equal(expected, actual)) differ(world, client_id, " (woken)", expected, actual);
-    world->figures->compared++;
+    if (slice_equal(expected, actual)) {
+        world->figures->compared++;
+    } else if (may_be_stalled(world)) {
+        become_stale(world, "waiters were served past one that the log has no room for");
+    } else {
+        differ(world, client_id, " (woken)", expected, actual);
+    }
 }
 
 static void take_woken(struct world *world) {
@@ -109,14 +121,9 @@ static void take_woken(struct world *world) {
             continue;
         }
         match(world, client_id, buf_slice(&mirror->expected), buf_slice(&early->reply));
+        if (mirror->is_stale) return;
         wakes_drop(&mirror->early, early);
     }
-}
-
-// The log may have no room for what a waiter would do: it waits on. Then the model is ahead.
-static bool may_be_stalled(const struct world *world) {
-    const struct log_stats stats = log_stats(store_log(world->store));
-    return world->is_full || stats.is_broken || stats.is_full || stats.slots_ready < 4;
 }
 
 static void expect_no_due(struct world *world) {
@@ -202,10 +209,14 @@ void mirror_see(struct world *world, enum engine_seen what, const struct call *c
             return;
         }
         match(world, client_id, buf_slice(&due->reply), actual);
-        wakes_drop(&mirror->due, due);
+        if (!mirror->is_stale) wakes_drop(&mirror->due, due);
         return;
     }
-    if (call->argc == 0 || begins(reply, "-NOSPACE") || begins(reply, "-OOM")) return;
+    if (call->argc == 0) return;
+    if (begins(reply, "-NOSPACE") || begins(reply, "-OOM")) {
+        if (!is_kept) become_stale(world, "a refusal went to a client that hears nothing");
+        return;
+    }
     see_command(world, what, call, actual);
 }
 
@@ -222,6 +233,10 @@ void mirror_after(struct world *world) {
     expect_no_due(world);
     const struct wakes *early = &world->mirror->early;
     if (early->count == 0) return;
+    if (may_be_stalled(world)) {
+        become_stale(world, "a waiter was served that the log had no room for");
+        return;
+    }
     differ(world, early->items[0].client_id, " (woken)", SLICE("(waits)"),
            buf_slice(&early->items[0].reply));
 }

@@ -102,8 +102,10 @@ struct world {
     bool is_stopping;   // SHUTDOWN was asked for
     bool is_broken;     // the log is: some steps more, then the process ends
     unsigned broken_steps;
-    bool is_full; // the disk is kept small
+    bool is_full;           // the disk is kept small
+    bool is_growth_refused; // and somebody was told
     unsigned starts_while_full;
+    bool had_spare;  // when the last process ended, a slot was ready
     bool reads_fail; // a read may have failed or lied
 
     struct ledger ledger;

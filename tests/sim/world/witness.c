@@ -106,7 +106,9 @@ static void check_room(struct world *world, const struct call *call, struct slic
     const size_t room = room_left(log);
     if (has_committed && !is_removal(call) && room + ROOM_SLACK < WORLD_RESERVE_BYTES)
         world_broke(world, 8, "'%s' has left %zu bytes for removals", call->full_name, room);
-    if (!begins(reply, "-NOSPACE") || !is_removal(call)) return;
+    if (!begins(reply, "-NOSPACE")) return;
+    world->is_growth_refused = true;
+    if (!is_removal(call)) return;
     size_t bytes = 0;
     for (size_t i = 0; i < call->argc; i++)
         bytes += call->argv[i].len;

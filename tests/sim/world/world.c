@@ -78,7 +78,7 @@ static bool spoils_jobs(const struct workload_command *command) {
     return false;
 }
 
-enum { WORDS_MAX = 8, RIVALS = 4 };
+enum { WORDS_MAX = 8, RIVALS = 4, FILLERS = 24, FILLER_BYTES = 12000 };
 
 static void say_words(struct peer *peer, const char *line) {
     struct slice argv[WORDS_MAX];
@@ -92,20 +92,55 @@ static void say_words(struct peer *peer, const char *line) {
     peer_say(peer, argv, argc);
 }
 
+static struct peer *find_idle(struct world *world) {
+    for (unsigned tries = 0; tries < WORLD_PEERS; tries++) {
+        struct peer *peer = &world->peers[rng_below(&world->rng, WORLD_PEERS)];
+        const bool is_silent = peer->out_at == peer->out.len && peer->wait.command == NULL;
+        if (peer->client != NULL && peer->worker == NULL && is_silent) return peer;
+    }
+    return NULL;
+}
+
 // A waiter that the log has no room for is served when there is room again. It has to wait before
-// the disk is full, and be woken, while it is, by a command that adds nothing.
+// the disk is full, and be woken, when it is, by a command that adds nothing.
+static void begin_rivalry(struct world *world) {
+    for (unsigned i = 0; i < RIVALS; i++) {
+        char line[80];
+        struct peer *owner = find_idle(world);
+        if (owner == NULL) return;
+        snprintf(line, sizeof line, "RPUSH idle:%u a b", i);
+        say_words(owner, "SELECT 0");
+        say_words(owner, line);
+        peer_send(world, owner, SIZE_MAX);
+        struct peer *rival = find_idle(world);
+        if (rival == NULL) return;
+        snprintf(line, sizeof line, "BLMOVE wanted:%u taken LEFT RIGHT 0", i);
+        say_words(rival, "SELECT 0");
+        say_words(rival, line);
+        peer_send(world, rival, SIZE_MAX);
+    }
+}
+
+// What is left of the disk is used up at once, before a crash makes an end of the waiting.
+static void use_up_room(struct world *world) {
+    struct peer *peer = find_idle(world);
+    if (peer == NULL) return;
+    struct buf value = {0};
+    for (unsigned i = 0; i < FILLER_BYTES; i++)
+        buf_append_byte(&value, 'f');
+    for (unsigned i = 0; i < FILLERS; i++) {
+        const struct slice argv[] = {SLICE("SET"), SLICE("filler"), buf_slice(&value)};
+        peer_say(peer, argv, 3);
+    }
+    buf_deinit(&value);
+    peer_send(world, peer, SIZE_MAX);
+}
+
 static void say_rivalry(struct world *world, struct peer *peer) {
     const unsigned long long i = rng_below(&world->rng, RIVALS);
     char line[80];
     say_words(peer, "SELECT 0");
-    if (world->is_full) {
-        snprintf(line, sizeof line, "RENAME idle:%llu wanted:%llu", i, i);
-    } else if (world_chance(world, 2)) {
-        snprintf(line, sizeof line, "RPUSH idle:%llu a b", i);
-    } else {
-        snprintf(line, sizeof line, "BLMOVE wanted:%llu taken LEFT RIGHT %s", i,
-                 world_chance(world, 2) ? "0" : "2");
-    }
+    snprintf(line, sizeof line, "RENAME idle:%llu wanted:%llu", i, i);
     say_words(peer, line);
 }
 
@@ -115,7 +150,7 @@ static void say_something(struct world *world, struct peer *peer) {
         return;
     }
     if (peer->out.len > OUT_MAX) return;
-    if (world_chance(world, world->is_full ? 10 : 60)) {
+    if (world->is_growth_refused && world_chance(world, 6)) {
         say_rivalry(world, peer);
         return;
     }
@@ -181,7 +216,9 @@ static void act_tick(struct world *world) {
 static void act_full(struct world *world) {
     if (!world_has(world, WORLD_FULL)) return;
     if (!world->is_full) {
+        begin_rivalry(world);
         machine_fill_disk(world);
+        if (world_chance(world, 2)) use_up_room(world);
         world->figures->faults++;
     } else {
         machine_make_room(world);
