@@ -314,6 +314,7 @@ void life_do(struct life *life, unsigned who, const char *words) {
     if (!life_is_up(life) || log_is_broken(log_of(life))) return;
     struct life_client *own = &life->clients[who];
     struct client *client = own->client;
+    const bool was_blocking = engine_blocked_count(life->engine) > 0;
     struct buf request = {0};
     build_request(life, words, &request);
     must(own->pending_count < LIFE_PENDING_MAX);
@@ -326,7 +327,8 @@ void life_do(struct life *life, unsigned who, const char *words) {
         done += len;
     }
     buf_deinit(&request);
-    look(life, words, false);
+    // Who waited may be served, each in a transaction of its own.
+    look(life, words, was_blocking);
     finish(life, client, words);
     // Whatever the reply tells, it is of the state that all transactions so far have made.
     own->pending[own->pending_count++] = tells(life, words) ? life->bounds.tip : NULL;
@@ -341,6 +343,12 @@ void life_pass(struct life *life, int64_t ms) {
     look(life, "time passes", true);
     turn(life, "time passes");
     carry_replies(life);
+}
+
+void life_expect_served(struct life *life) {
+    if (!life_is_up(life) || engine_blocked_count(life->engine) == 0) return;
+    life->wrong_kind = VERDICT_LOST;
+    buf_append_str(&life->wrong, "a client waits for a key that could serve it (promise 7)");
 }
 
 // ---- the log thread

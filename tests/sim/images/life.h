@@ -98,6 +98,9 @@ void life_do(struct life *life, unsigned who, const char *words);
 // The next commands take no effect on their own: time passes, the engine ticks.
 void life_pass(struct life *life, int64_t ms);
 
+// Nobody waits any more; otherwise that is wrong.
+void life_expect_served(struct life *life);
+
 // ---- what the server does
 
 void life_flush_begin(struct life *life); // seals what is open and hands it out

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "tests/sim/images/scenario.h"
 
 enum { KIB = 1024 };
@@ -73,6 +75,20 @@ static void frame_over_two_segments(struct life *life) {
     life_flush(life);
 }
 
+// Behind a large reply that leaves, a small one has to wait for its own batch.
+static void replies_behind_replies(struct life *life) {
+    begin(life);
+    flushed(life, "SET text @30000");
+    life_do(life, 0, "RPUSH jobs @40");
+    for (int i = 0; i < 3; i++)
+        life_do(life, 0, "GET text");
+    life_flush_begin(life);
+    life_do(life, 0, "RPUSH jobs @50");
+    life_flush_run(life);
+    life_do(life, 0, "LPOP jobs");
+    life_flush(life);
+}
+
 // ---- segments and seals
 
 static void segment_begun(struct life *life) {
@@ -124,6 +140,22 @@ static void slot_only_in_the_cache(struct life *life) {
     life_start(life);
     flushed(life, "RPUSH jobs @52000");
     flushed(life, "RPUSH jobs @8000");
+    flushed(life, "LPOP jobs");
+}
+
+// Then recovery itself takes it, and nothing else has made its name durable.
+static void slot_name_only_in_the_cache(struct life *life) {
+    begin(life);
+    flushed(life, "SET filler @50000");
+    flushed(life, "RPUSH jobs @9000");
+    life_kill_while_making_slots(life);
+    life_start(life);
+    flushed(life, "RPUSH jobs @30");
+    life_kill(life);
+    life_start(life);
+    flushed(life, "RPUSH jobs @31");
+    life_cut(life, LIFE_CUT_OLD, 0);
+    begin(life);
     flushed(life, "LPOP jobs");
 }
 
@@ -431,6 +463,26 @@ static void full_disk(struct life *life) {
     flushed(life, "LPOP jobs");
 }
 
+// A command of many keys asks for more room than the push that wakes it.
+static void waiter_stalled(struct life *life) {
+    life->disk.capacity_bytes = 2 * DISK_FILE_BYTES + 4 * KIB;
+    life->may_refuse = true;
+    begin(life);
+    char line[512] = "BLPOP jobs";
+    for (size_t len = strlen(line); len < 11 + 58 * 4; len += 4)
+        strncat(line, " k:1", sizeof line - len - 1);
+    strncat(line, " 0", sizeof line - strlen(line) - 1);
+    life_do(life, 1, line);
+    flushed(life, "SET filler @51000");
+    flushed(life, "RPUSH jobs @20");
+    life->disk.capacity_bytes = UINT64_MAX;
+    life_pass(life, 5000);
+    life_make_slots(life);
+    life_pass(life, 1000);
+    life_flush(life);
+    life_expect_served(life);
+}
+
 // Refused for want of space; then somebody makes some, and the same server goes on.
 static void space_is_made(struct life *life) {
     life->disk.capacity_bytes = 3 * DISK_FILE_BYTES + 4 * KIB;
@@ -455,11 +507,14 @@ const struct scenario scenarios[] = {
     {"big-batch", "batches of many sectors", big_batch},
     {"frame-over-batches", "frames that run over batches and segments", frame_over_batches},
     {"frame-over-segments", "a frame that begins at the end of a segment", frame_over_two_segments},
+    {"replies", "a reply waits behind a large one that leaves", replies_behind_replies},
     {"segment-begun", "a segment's header goes out with its first batch", segment_begun},
     {"seal", "the last batch is proven by a seal", seal},
     {"seal-then-more", "batches behind seals", seal_then_more},
     {"seal-full-segment", "a seal in the last block of a segment", seal_in_a_full_segment},
     {"slots-meanwhile", "slots are made between a write and its sync", slots_while_flushing},
+    {"slot-name-in-cache", "the same slot is all that the next recovery has",
+     slot_name_only_in_the_cache},
     {"slot-in-cache", "a slot that was not synced when its maker was killed",
      slot_only_in_the_cache},
     {"clean-restart", "stops that leave a sealed log", clean_restart},
@@ -484,6 +539,7 @@ const struct scenario scenarios[] = {
     {"databases", "SWAPDB, FLUSHDB, MOVE, FLUSHALL", databases},
     {"strings-hashes", "edits of strings, hashes and lists", strings_and_hashes},
     {"full-disk", "no room but the reserve", full_disk},
+    {"waiter-stalled", "a waiter finds no room in the log, then there is some", waiter_stalled},
     {"space-made", "a full disk gets room again", space_is_made},
 };
 

@@ -91,6 +91,11 @@ enum { POOL_SIZE = 12 };
 static void draw_known(struct workload *workload) {
     // Half of them are one of three, so that lists hold the same one several times.
     const size_t which = workload_below(workload, workload_chance(workload, 50) ? 3 : POOL_SIZE);
+    if (workload_chance(workload, 20)) {
+        // Of one hash and length, and yet two: of 100,000 jobs two have the same 32 bits.
+        workload_text(workload, which % 2 == 0 ? "job-124501" : "job-140230");
+        return;
+    }
     char text[128];
     const int len = snprintf(text, sizeof text, "e%zu", which);
     const size_t wanted = which % 3 == 0 ? 60 + which : which % 3 == 1 ? 5 + which : (size_t)len;

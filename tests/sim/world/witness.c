@@ -172,6 +172,9 @@ void witness_see(void *context, enum engine_seen what, const struct call *call,
     tell(world, what, call, reply);
     if (what == ENGINE_SEEN_DONE || what == ENGINE_SEEN_REFUSED) peer->seen++;
     if (what == ENGINE_SEEN_WAITS) peer_wait_begin(world, peer, call);
+    if (what == ENGINE_SEEN_SERVED && call->client->closes_now)
+        world_broke(world, 9, "client %llu is closed and still takes a job",
+                    (unsigned long long)call->client->id);
     if (what == ENGINE_SEEN_SERVED || what == ENGINE_SEEN_UNSERVED) {
         peer->seen++;
         peer_wait_end(peer);
