@@ -2,8 +2,8 @@
 // by rank in O(log n). Elements are bytes to the tree (a handle, a pointer); they own nothing here.
 //
 // Always true: elements ascend strictly in the owner's order; all leaves have the same depth; each
-// branch knows how many elements are below each of its children; no node but the root is empty and
-// two neighbours under one parent do not fit into one. Appending fills leaves completely.
+// branch knows of each child how many elements are below and which is the least; no page is empty.
+// Appending fills pages completely; a page that shrinks is joined with a neighbour that has room.
 //
 // Zero-initialised but for `element_bytes` and `compare` it is an empty tree.
 #ifndef ACKD_STORAGE_DATA_TREE_H
@@ -36,8 +36,9 @@ size_t tree_count(const struct tree *tree);
 // Before the first element that is not less than the key.
 struct tree_cursor tree_seek(const struct tree *tree, const void *context, const void *key);
 struct tree_cursor tree_at(const struct tree *tree, size_t rank); // rank >= count: behind the last
-const void *tree_get(const struct tree_cursor *cursor);           // NULL: behind the last
-void tree_step(struct tree_cursor *cursor); // to the next; not behind the last
+const void *tree_get(const struct tree *tree,
+                     const struct tree_cursor *cursor); // NULL: behind the last
+void tree_step(struct tree_cursor *cursor);             // to the next; not behind the last
 // The element equal to the key, or NULL.
 const void *tree_find(const struct tree *tree, const void *context, const void *key);
 // How many elements are less than the key.
