@@ -68,9 +68,7 @@ static int compare_times(const void *context, const void *element, const void *k
 }
 
 static struct consumer *consumer_of(const void *element) {
-    struct consumer *consumer;
-    memcpy(&consumer, element, sizeof consumer);
-    return consumer;
+    return tree_pointer(element);
 }
 
 static int compare_names(const void *context, const void *element, const void *key) {
@@ -116,7 +114,8 @@ size_t group_memory(const struct group *group) {
     size_t bytes = mem_usable(group) + pending_pool_memory(&group->pool) +
                    tree_memory(&group->by_id) + tree_memory(&group->by_time) +
                    tree_memory(&group->consumers);
-    if (group->by_index != NULL) bytes += mem_usable(group->by_index);
+    if (group->by_index == NULL) return bytes;
+    bytes += mem_usable(group->by_index);
     for (uint32_t i = 0; i < group->index_cap; i++) {
         const struct consumer *consumer = group->by_index[i];
         if (consumer != NULL) bytes += mem_usable(consumer) + tree_memory(&consumer->by_id);

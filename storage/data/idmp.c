@@ -37,9 +37,7 @@ struct idmp {
 // ---- order
 
 static struct producer *producer_of(const void *element) {
-    struct producer *producer;
-    memcpy(&producer, element, sizeof producer);
-    return producer;
+    return tree_pointer(element);
 }
 
 static struct slice producer_name(const struct producer *producer) {
@@ -53,9 +51,7 @@ static int compare_producers(const void *context, const void *element, const voi
 }
 
 static struct idmp_id *id_of(const void *element) {
-    struct idmp_id *id;
-    memcpy(&id, element, sizeof id);
-    return id;
+    return tree_pointer(element);
 }
 
 static struct slice id_bytes(const struct idmp_id *id) {

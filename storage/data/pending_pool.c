@@ -82,7 +82,8 @@ void pending_pool_give(struct pending_pool *pool, uint32_t handle) {
 }
 
 size_t pending_pool_memory(const struct pending_pool *pool) {
-    size_t bytes = pool->pages == NULL ? 0 : mem_usable(pool->pages);
+    if (pool->pages == NULL) return 0;
+    size_t bytes = mem_usable(pool->pages);
     for (uint32_t i = 0; i < pool->count; i++) {
         if (pool->pages[i].records != NULL) bytes += mem_usable(pool->pages[i].records);
     }

@@ -14,9 +14,7 @@ enum { CHUNK_FIRST_CAP = 1, CHUNK_NEXT_CAP = 27 };
 // ---- order
 
 static struct stream_chunk *chunk_of(const void *element) {
-    struct stream_chunk *chunk;
-    memcpy(&chunk, element, sizeof chunk);
-    return chunk;
+    return tree_pointer(element);
 }
 
 static struct stream_id chunk_last_id(const struct stream_chunk *chunk) {
@@ -30,9 +28,7 @@ static int compare_chunks(const void *context, const void *element, const void *
 }
 
 static struct group *group_of(const void *element) {
-    struct group *group;
-    memcpy(&group, element, sizeof group);
-    return group;
+    return tree_pointer(element);
 }
 
 static int compare_groups(const void *context, const void *element, const void *key) {

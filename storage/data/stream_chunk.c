@@ -13,7 +13,9 @@ enum { CAPS = sizeof caps / sizeof caps[0] };
 
 _Static_assert(sizeof(struct stream_chunk) == 40, "what the caps are counted with");
 
+// The columns may be written to by whoever may write to the chunk: its const says who only looks.
 static uint32_t *ms_of(const struct stream_chunk *chunk) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): only to leave const behind
     return (uint32_t *)(uintptr_t)(chunk->words + chunk->cap);
 }
 
@@ -26,6 +28,7 @@ static uint32_t *hashes_of(const struct stream_chunk *chunk) {
 }
 
 static uint16_t *tails_of(const struct stream_chunk *chunk) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): as above
     return (uint16_t *)(uintptr_t)(hashes_of(chunk) + chunk->cap);
 }
 

@@ -131,7 +131,7 @@ struct stream_node stream_next_node(const struct stream *stream, struct stream_i
                     stream->node_added >= STREAM_NODE_ENTRIES ||
                     stream->node.bytes + raw >= STREAM_NODE_BYTES;
     const struct stream_id base = node.is_begun ? id : stream->node_base;
-    size_t bytes = SMALL_INT_BYTES * 2 + values + int_bytes((int64_t)(id.ms - base.ms)) +
+    size_t bytes = (size_t)2 * SMALL_INT_BYTES + values + int_bytes((int64_t)(id.ms - base.ms)) +
                    int_bytes((int64_t)(id.seq - base.seq));
     if (node.is_begun) {
         bytes += NODE_FIXED_BYTES + fields;

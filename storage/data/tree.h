@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct tree_page;
 
@@ -45,6 +46,13 @@ const void *tree_find(const struct tree *tree, const void *context, const void *
 size_t tree_rank(const struct tree *tree, const void *context, const void *key);
 const void *tree_first(const struct tree *tree); // NULL when empty
 const void *tree_last(const struct tree *tree);
+// What an element of 8 bytes holds if it is a pointer.
+static inline void *tree_pointer(const void *element) {
+    void *pointer;
+    memcpy(&pointer, element, sizeof pointer);
+    return pointer;
+}
+
 size_t tree_memory(const struct tree *tree); // heap bytes: walks the pages
 
 // ---- changing
