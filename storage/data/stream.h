@@ -131,8 +131,8 @@ struct stream_node {
     uint32_t fields; // hash of the field names of the node's first entry
 };
 // For an entry of these strings (field, value, ...) added next.
-struct stream_node stream_next_node(const struct stream *stream, const struct slice *strings,
-                                    size_t count);
+struct stream_node stream_next_node(const struct stream *stream, struct stream_id id,
+                                    const struct slice *strings, size_t count);
 // The node of the last entry, so that a copy of the stream goes on as the stream would.
 struct stream_node stream_last_node(const struct stream *stream);
 uint32_t stream_node_added(const struct stream *stream); // to the last node, deleted ones too
