@@ -123,6 +123,20 @@ const struct command *engine_find_command(const struct engine *engine, struct sl
     return slot == NULL ? NULL : slot->command;
 }
 
+// The word may also be a value before it (XREADGROUP GROUP streams me STREAMS ...): `from` is
+// behind those that are fixed.
+static bool find_streams(const struct slice *argv, size_t from, size_t argc,
+                         struct key_range *out) {
+    size_t word = from;
+    while (word < argc && !slice_is(argv[word], "streams")) {
+        word++;
+    }
+    if (word == argc || argc - word < 3) return false;
+    out->first = word + 1;
+    out->last = word + (argc - word - 1) / 2;
+    return true;
+}
+
 bool key_range_find(const struct key_spec *spec, const struct slice *argv, size_t argc,
                     struct key_range *out) {
     if (spec->use == KEY_NONE || (size_t)spec->begin >= argc) return false;
@@ -145,6 +159,8 @@ bool key_range_find(const struct key_spec *spec, const struct slice *argv, size_
         out->last = begin + (size_t)count;
         return true;
     }
+    case KEY_FIND_STREAMS:
+        return find_streams(argv, begin, argc, out);
     }
     return false;
 }
