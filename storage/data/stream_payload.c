@@ -127,7 +127,8 @@ struct stream_node stream_next_node(const struct stream *stream, struct stream_i
         }
     }
     struct stream_node node = {.fields = (uint32_t)hash};
-    node.is_begun = stream->node_added == 0 || stream->node_added >= STREAM_NODE_ENTRIES ||
+    node.is_begun = stream == NULL || stream->node_added == 0 ||
+                    stream->node_added >= STREAM_NODE_ENTRIES ||
                     stream->node.bytes + raw >= STREAM_NODE_BYTES;
     const struct stream_id base = node.is_begun ? id : stream->node_base;
     size_t bytes = SMALL_INT_BYTES * 2 + values + int_bytes((int64_t)(id.ms - base.ms)) +
