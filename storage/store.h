@@ -10,6 +10,7 @@
 #include "proto/base/err.h"
 #include "proto/base/trace.h"
 #include "storage/data/effect.h"
+#include "storage/data/group.h"
 #include "storage/data/keyspace.h"
 #include "storage/log/log.h"
 
@@ -46,6 +47,10 @@ void store_observe(struct store *store,
 
 // An access for OBJECT IDLETIME; not durable.
 void store_touch(struct store *store, const struct entry *entry, int64_t now_ms);
+// A consumer's attempt that delivered nothing (its seen time); not durable.
+void store_note_seen(struct store *store, const struct consumer *consumer, int64_t now_ms);
+// An XADD whose idempotent id was known; not durable.
+void store_note_duplicate(struct store *store, const struct stream *stream);
 
 // ---- payloads
 // --------------------------------------------------------------------------------------------------------------

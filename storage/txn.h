@@ -81,4 +81,79 @@ void txn_hash_set(struct txn *txn, unsigned db, struct slice key, const struct s
 void txn_hash_remove(struct txn *txn, unsigned db, struct slice key, const struct slice *fields,
                      size_t count); // those present
 
+// ---- streams. Ids are resolved; but for add and create the stream is there and has not expired.
+// Whether an entry of these strings fits into one record; the handler refuses others.
+bool txn_stream_fits(const struct txn *txn, struct slice key, const struct slice *strings,
+                     size_t count);
+void txn_stream_create(struct txn *txn, unsigned db, struct slice key); // an empty one, if absent
+// `count` strings: field, value, field, value ... The id is greater than the last.
+struct txn_entry {
+    struct stream_id id;
+    const struct slice *strings;
+    size_t count;
+};
+void txn_stream_add(struct txn *txn, unsigned db, struct slice key, const struct txn_entry *entry);
+// Drops the first entries, as many as stream_trim_count says. Pending entries stay (KEEPREF).
+void txn_stream_trim(struct txn *txn, unsigned db, struct slice key, size_t count);
+// Drops those that are there, in any order, named twice or not; returns how many. `is_trim`: as
+// part of a trim, which leaves the greatest deleted id as it is. Pending entries stay (KEEPREF).
+size_t txn_stream_delete(struct txn *txn, unsigned db, struct slice key,
+                         const struct stream_id *ids, size_t count, bool is_trim);
+// Drops the ids from what is pending in every group (DELREF).
+void txn_stream_forget(struct txn *txn, unsigned db, struct slice key, const struct stream_id *ids,
+                       size_t count);
+void txn_stream_set_ids(struct txn *txn, unsigned db, struct slice key, struct stream_id last,
+                        struct stream_id max_deleted, uint64_t entries_added); // XSETID
+// Forgets what all producers did: call it only when a value is another than before.
+void txn_stream_config(struct txn *txn, unsigned db, struct slice key, uint32_t duration_s,
+                       uint32_t max_size);
+// Remembers that the producer's idempotent id made the entry (XADD IDMP, XIDMPRECORD); what is too
+// old or too much is forgotten.
+struct txn_idmp {
+    struct slice producer;
+    struct slice id;
+    struct stream_id entry;
+};
+void txn_stream_idmp(struct txn *txn, unsigned db, struct slice key, const struct txn_idmp *idmp);
+
+// ---- consumer groups. The stream is there, and, but for create, the group.
+struct txn_group {
+    unsigned db;
+    struct slice key;
+    struct slice group;
+};
+void txn_group_create(struct txn *txn, const struct txn_group *group, struct stream_id last_id,
+                      int64_t entries_read);
+void txn_group_destroy(struct txn *txn, const struct txn_group *group);
+void txn_group_set_id(struct txn *txn, const struct txn_group *group, struct stream_id last_id,
+                      int64_t entries_read);
+// False, and nothing happens, when it is there already.
+bool txn_consumer_create(struct txn *txn, const struct txn_group *group, struct slice consumer);
+void txn_consumer_delete(struct txn *txn, const struct txn_group *group,
+                         struct slice consumer); // it is there; what is pending at it is dropped
+// Delivers new entries (ascending ids, all greater than the group's last id) to the consumer, which
+// is made if need be: they become pending unless told, the group's last id and its count of read
+// entries move on (stream_read_on), the consumer is active now.
+struct txn_delivery {
+    struct slice consumer;
+    const struct stream_id *ids;
+    size_t count;
+    bool no_ack; // NOACK: they do not become pending
+};
+void txn_group_deliver(struct txn *txn, const struct txn_group *group,
+                       const struct txn_delivery *delivery);
+// Those that are pending, in any order, named twice or not; returns how many. Also drops dangling
+// ones.
+size_t txn_group_ack(struct txn *txn, const struct txn_group *group, const struct stream_id *ids,
+                     size_t count);
+// The entries (each named once) are the consumer's from now on, with these times and counts,
+// pending before or not (FORCE). Makes the consumer if need be; it is active now. Also reading
+// one's history again (XREADGROUP with an id).
+void txn_group_claim(struct txn *txn, const struct txn_group *group, struct slice consumer,
+                     const struct effect_pending *pending, size_t count);
+// The entries (each named once, pending before or not) are nobody's from now on and come first, in
+// this order behind those nacked before. `delivered_ms` is not used.
+void txn_group_nack(struct txn *txn, const struct txn_group *group,
+                    const struct effect_pending *pending, size_t count);
+
 #endif

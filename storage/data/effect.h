@@ -23,6 +23,7 @@
 #include "proto/base/slice.h"
 #include "storage/data/blob.h"
 #include "storage/data/keyspace.h"
+#include "storage/data/stream.h"
 
 // Numbers are on disk: append only, never reuse.
 enum effect_type {
@@ -42,6 +43,26 @@ enum effect_type {
     EFFECT_LIST_TRIM = 21,   // u32 from the head, u32 from the tail
     EFFECT_HASH_SET = 32,    // u32 count, (u32 len, field, value)...
     EFFECT_HASH_REMOVE = 33, // u32 count, (u32 len, field)...
+
+    // Ids are u64 ms, u64 seq; names are u32 len, bytes.
+    EFFECT_STREAM_ADD = 48,     // u32 count, (id, u8 begins node, u32 bytes, u32 fields, value)...
+    EFFECT_STREAM_TRIM = 49,    // u32 count, id of the last that goes
+    EFFECT_STREAM_DELETE = 50,  // id: max deleted from now on, u32 count, ids ascending
+    EFFECT_STREAM_SET_IDS = 51, // last id, max deleted id, u64 entries added, u32 added to the node
+    EFFECT_STREAM_CONFIG = 52,  // u32 duration_s, u32 max size, u64 ids added
+    EFFECT_STREAM_IDMP = 53,    // producer, u32 dropped before, id of the entry, idempotent id
+    EFFECT_STREAM_IDMP_DROP = 54, // producer, u32 dropped
+    EFFECT_GROUP_CREATE = 64,     // group, last id, i64 entries read
+    EFFECT_GROUP_DESTROY = 65,    // group
+    EFFECT_GROUP_SET_ID = 66,     // group, last id, i64 entries read
+    EFFECT_CONSUMER_CREATE = 67,  // group, consumer, i64 seen_ms, i64 active_ms
+    EFFECT_CONSUMER_DELETE = 68,  // group, consumer
+    // group, consumer, i64 at_ms, last id, i64 entries read, u32 count, ids that become pending
+    EFFECT_GROUP_DELIVER = 69,
+    EFFECT_GROUP_ACK = 70, // group, u32 count, ids
+    EFFECT_GROUP_CLAIM =
+        71,                 // group, consumer, i64 active_ms, u32 count, (id, i64 ms, i64 times)...
+    EFFECT_GROUP_NACK = 72, // group, u32 count, (id, i64 times)...
 };
 
 enum effect_delete_reason { DELETE_COMMAND, DELETE_EXPIRED };
@@ -55,22 +76,44 @@ struct effect_value {
     bool on_heap;            // keep the bytes in memory whatever their length
 };
 
+// A pending entry as it is from now on: GROUP_CLAIM, GROUP_NACK (without a time).
+struct effect_pending {
+    struct stream_id id;
+    int64_t delivered_ms;
+    int64_t deliveries;
+};
+
 // What is to be encoded. One struct for all types; each uses the members its layout names.
 struct effect {
     enum effect_type type;
     unsigned db;
     struct slice key;
-    int64_t at_ms;     // KEY_EXPIRE
+    int64_t at_ms;     // KEY_EXPIRE; GROUP_DELIVER, GROUP_CLAIM, CONSUMER_CREATE: now
     unsigned other_db; // DB_SWAP
     uint8_t reason;    // KEY_DELETE
     bool keeps_expiry; // STRING_SET
     enum list_end end; // LIST_PUSH, LIST_POP
-    uint32_t offset;   // STRING_WRITE; LIST_SET and LIST_INSERT: index; LIST_TRIM: from the head
-    uint32_t count; // elements of `values`, `fields` or `indexes`; LIST_POP: how many; LIST_TRIM:
-                    // from the tail
+    uint32_t offset;   // STRING_WRITE; LIST_SET and LIST_INSERT: index; LIST_TRIM: from the head;
+                       // STREAM_CONFIG: duration; STREAM_IDMP, _DROP: dropped; SET_IDS: node_added
+    // Elements of `values`, `fields`, `indexes`, `ids` or `pending`; LIST_POP, STREAM_TRIM: how
+    // many; LIST_TRIM: from the tail; STREAM_CONFIG: max size.
+    uint32_t count;
     const struct effect_value *values;
     const struct slice *fields;
     const uint32_t *indexes;
+
+    // Streams and groups.
+    struct slice group;    // STREAM_IDMP, STREAM_IDMP_DROP: the producer
+    struct slice consumer; // STREAM_IDMP: the idempotent id
+    struct stream_id id;   // STREAM_IDMP; STREAM_TRIM: last that goes; STREAM_DELETE: max deleted;
+                           // STREAM_SET_IDS, GROUP_*: last id
+    struct stream_id max_deleted;    // STREAM_SET_IDS
+    uint64_t total;                  // STREAM_SET_IDS: entries added; STREAM_CONFIG: ids added
+    int64_t entries_read;            // GROUP_CREATE, GROUP_SET_ID, GROUP_DELIVER
+    int64_t active_ms;               // CONSUMER_CREATE; its seen_ms is at_ms
+    const struct stream_id *ids;     // `count` of them
+    const struct stream_node *nodes; // STREAM_ADD: beside values and ids
+    const struct effect_pending *pending;
 };
 
 // Encodes meta into `meta` (reset first) and collects the payload pieces, which point into the
@@ -101,7 +144,10 @@ struct effect_outcome {
     uint8_t value_type; // type of the key's value after the effect; 0: the key is gone
     bool created;       // the key is new
     bool removed;       // the key is gone now
-    uint32_t added;     // elements or fields that are new
+    uint32_t added;     // elements, fields or entries that are new
+    struct slice group; // the group that a GROUP_* or CONSUMER_* effect changed
+    struct slice consumer;
+    uint32_t claimable; // GROUP_NACK: entries that now wait for whoever comes
 };
 
 // Applies. ERR_CORRUPT with a fault when the record cannot be decoded or does not fit the state (a

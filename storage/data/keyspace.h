@@ -1,7 +1,7 @@
 // All data of a store: numbered databases of keys. Commands read it through const; only
 // effect_apply changes it. A key holds exactly one value of one type; a list or hash without
-// elements does not exist. Time is passed in: a key whose expiry has passed is not found, but stays
-// until a KEY_DELETE effect removes it.
+// elements does not exist (a stream without entries does). Time is passed in: a key whose expiry
+// has passed is not found, but stays until a KEY_DELETE effect removes it.
 #ifndef ACKD_STORAGE_DATA_KEYSPACE_H
 #define ACKD_STORAGE_DATA_KEYSPACE_H
 
@@ -15,13 +15,15 @@
 #include "storage/data/dict.h"
 #include "storage/data/hash.h"
 #include "storage/data/list.h"
+#include "storage/data/stream.h"
 
 enum {
     KEYSPACE_DATABASES_MAX = 1024,
     KEYSPACE_KEY_MAX = 1 << 20, // longest key ackd takes
 };
 
-enum value_type { TYPE_STRING = 1, TYPE_LIST, TYPE_HASH }; // numbers are on disk; append only
+// Numbers are on disk; append only.
+enum value_type { TYPE_STRING = 1, TYPE_LIST, TYPE_HASH, TYPE_STREAM };
 
 // A key and its value. Lent by lookups until the next change.
 struct entry {
@@ -36,6 +38,7 @@ struct entry {
         struct blob string;
         struct list *list;
         struct hash_type *hash;
+        struct stream *stream;
     } value;
     char key[]; // key_len bytes
 };
@@ -52,7 +55,7 @@ const struct entry *keyspace_find(const struct keyspace *keyspace, unsigned db, 
 const struct entry *keyspace_find_raw(const struct keyspace *keyspace, unsigned db,
                                       struct slice key); // expired ones too
 struct slice entry_key(const struct entry *entry);
-const char *entry_type_name(const struct entry *entry); // "string", "list", "hash"
+const char *entry_type_name(const struct entry *entry); // "string", "stream", ...
 size_t keyspace_count(const struct keyspace *keyspace,
                       unsigned db); // expired ones included, as DBSIZE
 size_t keyspace_count_expiring(const struct keyspace *keyspace, unsigned db);
