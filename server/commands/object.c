@@ -62,6 +62,8 @@ static const char *entry_encoding(const struct entry *entry) {
         return list_encoding(entry->value.list);
     case TYPE_HASH:
         return hash_is_small(entry->value.hash) ? "listpack" : "hashtable";
+    case TYPE_STREAM:
+        return "stream";
     }
     return "unknown";
 }

@@ -35,6 +35,10 @@
     {                                                                                              \
         { (uses), KEY_FIND_KEYNUM, (i), 0, 1 }                                                     \
     }
+#define STREAMS_KEYS(i, uses)                                                                      \
+    {                                                                                              \
+        { (uses), KEY_FIND_STREAMS, (i), 0, 1 }                                                    \
+    }
 
 // What nearly every row says of itself.
 enum {
