@@ -4,6 +4,8 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
+#include "storage/data/group.h"
+#include "storage/data/idmp.h"
 #include "storage/store_state.h"
 
 static uint64_t space_lsn_at(void *context, uint32_t slot, uint32_t offset) {
@@ -91,6 +93,7 @@ void store_close(struct store *store) {
     keyspace_free(store->keyspace);
     log_close(store->log);
     buf_deinit(&store->meta);
+    buf_deinit(&store->entry);
     mem_free(store->payloads);
     mem_free(store->values);
     mem_free(store->fields);
@@ -114,6 +117,19 @@ void store_observe(struct store *store,
 
 void store_touch(struct store *store, const struct entry *entry, int64_t now_ms) {
     keyspace_touch(store->keyspace, entry, now_ms);
+}
+
+void store_note_seen(struct store *store, const struct consumer *consumer, int64_t now_ms) {
+    (void)store; // who may change it may change its consumers
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the consumer is const to commands only.
+    struct consumer *changed = (struct consumer *)(uintptr_t)consumer;
+    consumer_set_times(changed, now_ms, consumer_active_ms(consumer));
+}
+
+void store_note_duplicate(struct store *store, const struct stream *stream) {
+    (void)store;
+    struct idmp *idmp = stream_idmp_state(stream);
+    if (idmp != NULL) idmp_note_duplicate(idmp);
 }
 
 struct slice store_resident(const struct store *store, const struct blob *blob) {

@@ -10,11 +10,11 @@
 #include "proto/base/err.h"
 #include "proto/base/trace.h"
 #include "storage/data/effect.h"
-#include "storage/data/group.h"
 #include "storage/data/keyspace.h"
 #include "storage/log/log.h"
 
 struct store;
+struct consumer;
 
 struct store_options {
     struct log_options log;

@@ -32,6 +32,7 @@ struct store {
     struct txn txn; // one at a time
     // Scratch of the transaction: kept between transactions so that the hot path allocates nothing.
     struct buf meta;
+    struct buf entry; // payload of a stream's entry
     struct slice *payloads;
     struct effect_value *values;
     struct slice *fields;
@@ -49,5 +50,17 @@ void txn_effect_split(struct txn *txn, const struct effect *all);
 
 // How many positions one LIST_REMOVE record takes.
 size_t txn_indexes_per_record(const struct txn *txn, struct slice key);
+
+// The stream at that key, which is there.
+const struct stream *txn_stream(const struct txn *txn, unsigned db, struct slice key);
+
+// Puts those of the ids that are there into `out` (room for count): ascending, each once. Returns
+// how many.
+size_t txn_ids_kept(const struct stream_id *ids, size_t count, struct stream_id *out,
+                    bool (*is_there)(const void *context, struct stream_id id),
+                    const void *context);
+
+// The key is not there; it becomes a copy of the stream, groups and producers included.
+void txn_copy_stream(struct txn *txn, const struct stream *stream, unsigned db, struct slice key);
 
 #endif

@@ -8,6 +8,7 @@
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
 #include "proto/base/num.h"
+#include "storage/data/effect_meta.h"
 #include "storage/store_state.h"
 
 enum { TXN_SCRATCH_KEEP = 1 << 20 }; // bytes of meta scratch kept between transactions
@@ -28,6 +29,8 @@ uint64_t txn_commit(struct txn *txn) {
     store->stats.effects += txn->effects;
     buf_reset(&store->meta);
     buf_shrink(&store->meta, TXN_SCRATCH_KEEP);
+    buf_reset(&store->entry);
+    buf_shrink(&store->entry, TXN_SCRATCH_KEEP);
     return log_commit(store->log);
 }
 
@@ -77,11 +80,12 @@ void txn_effect(struct txn *txn, const struct effect *effect) {
 }
 
 // What an element costs beyond its bytes: padding in the payload area, tag, length, hash.
-enum { ELEMENT_OVERHEAD = 32, RECORD_OVERHEAD = 64 };
+enum { ELEMENT_OVERHEAD = 32, RECORD_OVERHEAD = 128 };
 
 static size_t element_cost(const struct effect *effect, size_t i) {
     size_t cost = ELEMENT_OVERHEAD;
     if (effect->fields != NULL) cost += effect->fields[i].len;
+    if (effect->nodes != NULL) cost += META_STREAM_ENTRY_BYTES;
     if (effect->values == NULL) return cost;
     const struct effect_value *value = &effect->values[i];
     return cost + (value->blob != NULL ? blob_len(value->blob) : value->bytes.len);
@@ -94,7 +98,7 @@ static size_t record_room(const struct txn *txn, struct slice key) {
 // How many elements, from the first, one record takes: bounded by number and by bytes. At least
 // one.
 static size_t record_share(const struct txn *txn, const struct effect *effect) {
-    const size_t room = record_room(txn, effect->key);
+    const size_t room = record_room(txn, effect->key) - effect->group.len - effect->consumer.len;
     size_t bytes = 0;
     size_t share = 0;
     while (share < effect->count && share < TXN_VALUES_PER_RECORD) {
@@ -117,6 +121,9 @@ void txn_effect_split(struct txn *txn, const struct effect *all) {
         txn_effect(txn, &part);
         if (left.values != NULL) left.values += part.count;
         if (left.fields != NULL) left.fields += part.count;
+        if (left.ids != NULL) left.ids += part.count;
+        if (left.nodes != NULL) left.nodes += part.count;
+        if (left.pending != NULL) left.pending += part.count;
         left.count -= part.count;
     }
 }

@@ -130,6 +130,9 @@ void txn_key_copy(struct txn *txn, unsigned src_db, struct slice src, unsigned d
     case TYPE_HASH:
         copy_hash(txn, entry->value.hash, dst_db, dst);
         break;
+    case TYPE_STREAM:
+        txn_copy_stream(txn, entry->value.stream, dst_db, dst);
+        break;
     }
     if (MUTANT(COPY_LOSES_EXPIRY)) return;
     if (expire_ms != 0) txn_key_expire(txn, dst_db, dst, expire_ms);

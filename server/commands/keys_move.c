@@ -24,8 +24,8 @@ static bool prepare_copy(struct call *call, const struct entry *entry) {
         bytes = hash_memory(entry->value.hash); // the fields are among it
         break;
     case TYPE_STREAM:
-        elements = stream_len(entry->value.stream);
-        bytes = stream_memory(entry->value.stream); // groups and what is pending are among it
+        elements = stream_len(entry->value.stream) + stream_group_count(entry->value.stream);
+        bytes = stream_memory(entry->value.stream); // pending entries and names are among it
         break;
     }
     return call_prepare(call, bytes + elements * ELEMENT_BYTES, 4 + elements / ELEMENTS_PER_RECORD);

@@ -23,6 +23,7 @@ enum {
     BLOB_LEN_MAX = (1 << 26) - 1,    // 64 MiB - 1: 26 bits
     BLOB_SLOT_MAX = (1 << 20) - 1,   // 20 bits
     BLOB_OFFSET_MAX = (1 << 26) - 8, // 23 bits of units of 8 bytes
+    BLOB_TAIL_SPARE = 1 << 7,        // bit of `tail` that no kind uses: whoever packs may mark it
 };
 
 enum blob_kind { BLOB_NONE, BLOB_INLINE, BLOB_HEAP, BLOB_REF };

@@ -2,6 +2,8 @@
 // for is checked against the meta and the state before it is done, and nothing is allocated because
 // a length field asks for it. What is refused halfway leaves a keyspace that is safe to look at and
 // to free, but it is no longer a state the log describes.
+#include "storage/data/effect_apply.h"
+
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
 #include "proto/base/num.h"
@@ -13,21 +15,6 @@ enum {
     PAYLOAD_ALIGN = 8,
     CHECKED_LIST_MAX = 512, // debug builds check lists up to this length after each change
 };
-
-struct apply {
-    struct keyspace *keyspace;
-    const struct effect_record *record;
-    struct effect_outcome *out;
-    struct meta_reader meta;
-    size_t payload_used; // a multiple of PAYLOAD_ALIGN
-    struct entry *entry; // of the key; NULL when absent
-    const char *why;     // what was wrong
-};
-
-static enum err refuse(struct apply *apply, const char *why) {
-    apply->why = why;
-    return ERR_CORRUPT;
-}
 
 // ---- values
 
@@ -83,7 +70,7 @@ static enum err take_payload_value(struct apply *apply, const struct meta_value 
 }
 
 // Reads the next value and makes it part of the keyspace: the caller must place it.
-static enum err take_value(struct apply *apply, struct blob *out) {
+enum err apply_take_value(struct apply *apply, struct blob *out) {
     struct meta_value value;
     if (!meta_value(&apply->meta, &value)) return refuse(apply, "a value cannot be read");
     enum err err = ERR_NONE;
@@ -118,7 +105,7 @@ static enum err take_bytes(struct apply *apply, struct slice *out) {
 // ---- the key
 
 // The entry becomes one of that type, created if need be.
-static void create_entry(struct apply *apply, enum value_type type) {
+void apply_create_entry(struct apply *apply, enum value_type type) {
     struct keyspace *keyspace = apply->keyspace;
     struct entry *entry = keyspace_create(keyspace, apply->out->db, apply->out->key);
     entry->type = (uint8_t)type;
@@ -132,17 +119,12 @@ static void create_entry(struct apply *apply, enum value_type type) {
     case TYPE_HASH:
         entry->value.hash = hash_new(keyspace->seed);
         break;
+    case TYPE_STREAM:
+        entry->value.stream = stream_new();
+        break;
     }
     apply->entry = entry;
     apply->out->created = true;
-}
-
-static bool holds(const struct apply *apply, enum value_type type) {
-    return apply->entry != NULL && apply->entry->type == type;
-}
-
-static bool holds_or_absent(const struct apply *apply, enum value_type type) {
-    return apply->entry == NULL || apply->entry->type == type;
 }
 
 static void remove_entry(struct apply *apply) {
@@ -173,9 +155,9 @@ static enum err apply_string_set(struct apply *apply) {
     const uint8_t keeps_expiry = meta_u8(&apply->meta);
     if (keeps_expiry > 1) return refuse(apply, "a flag is neither 0 nor 1");
     struct blob value;
-    const enum err err = take_value(apply, &value);
+    const enum err err = apply_take_value(apply, &value);
     if (err != ERR_NONE) return err;
-    if (apply->entry == NULL) create_entry(apply, TYPE_STRING);
+    if (apply->entry == NULL) apply_create_entry(apply, TYPE_STRING);
     struct entry *entry = apply->entry;
     keyspace_clear(apply->keyspace, entry);
     entry->value.string = value;
@@ -201,7 +183,7 @@ static enum err apply_string_edit(struct apply *apply) {
     if (offset > BLOB_LEN_MAX || bytes.len > BLOB_LEN_MAX - offset) {
         return refuse(apply, "the string gets too long");
     }
-    if (apply->entry == NULL) create_entry(apply, TYPE_STRING);
+    if (apply->entry == NULL) apply_create_entry(apply, TYPE_STRING);
     blob_write(&apply->entry->value.string, offset, bytes);
     return ERR_NONE;
 }
@@ -231,9 +213,9 @@ static enum err apply_list_push(struct apply *apply) {
     }
     for (uint32_t i = 0; i < count; i++) {
         struct blob value;
-        err = take_value(apply, &value);
+        err = apply_take_value(apply, &value);
         if (err != ERR_NONE) return err;
-        if (apply->entry == NULL) create_entry(apply, TYPE_LIST);
+        if (apply->entry == NULL) apply_create_entry(apply, TYPE_LIST);
         list_push(list_of(apply), end, value);
     }
     apply->out->added = count;
@@ -269,7 +251,7 @@ static enum err apply_list_set(struct apply *apply) {
     if (!holds(apply, TYPE_LIST)) return refuse(apply, "the key is not a list");
     if (index >= list_len(list_of(apply))) return refuse(apply, "an index out of range");
     struct blob value;
-    const enum err err = take_value(apply, &value);
+    const enum err err = apply_take_value(apply, &value);
     if (err != ERR_NONE) return err;
     struct blob old = list_replace(list_of(apply), index, value);
     keyspace_leave(apply->keyspace, &old);
@@ -282,7 +264,7 @@ static enum err apply_list_insert(struct apply *apply) {
     if (index > list_len(list_of(apply))) return refuse(apply, "an index out of range");
     if (list_len(list_of(apply)) >= LIST_LEN_MAX) return refuse(apply, "the list gets too long");
     struct blob value;
-    const enum err err = take_value(apply, &value);
+    const enum err err = apply_take_value(apply, &value);
     if (err != ERR_NONE) return err;
     list_insert(list_of(apply), index, value);
     apply->out->added = 1;
@@ -341,9 +323,9 @@ static enum err apply_hash_set(struct apply *apply) {
         struct slice field;
         struct blob value;
         enum err err = take_field(apply, &field);
-        if (err == ERR_NONE) err = take_value(apply, &value);
+        if (err == ERR_NONE) err = apply_take_value(apply, &value);
         if (err != ERR_NONE) return err;
-        if (apply->entry == NULL) create_entry(apply, TYPE_HASH);
+        if (apply->entry == NULL) apply_create_entry(apply, TYPE_HASH);
         struct blob old;
         apply->out->added += hash_set(apply->entry->value.hash, field, value, &old);
         keyspace_leave(apply->keyspace, &old);
@@ -428,6 +410,7 @@ static enum err apply_fields(struct apply *apply) {
     case EFFECT_HASH_REMOVE:
         return apply_hash_remove(apply);
     default:
+        if (apply->record->type >= EFFECT_STREAM_ADD) return apply_stream_fields(apply);
         return refuse(apply, "an effect this version does not know");
     }
 }
@@ -454,6 +437,9 @@ static bool is_whole_database(uint8_t type) {
 #ifdef ACKD_CHECK
 static void check_entry(const struct entry *entry) {
     if (entry->type == TYPE_HASH) hash_check(entry->value.hash);
+    if (entry->type == TYPE_STREAM && stream_len(entry->value.stream) <= CHECKED_LIST_MAX) {
+        stream_check(entry->value.stream);
+    }
     if (entry->type != TYPE_LIST || list_len(entry->value.list) > CHECKED_LIST_MAX) return;
     list_check(entry->value.list);
 }

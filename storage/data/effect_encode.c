@@ -5,48 +5,16 @@
 #include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/data/effect.h"
+#include "storage/data/effect_encoder.h"
 #include "storage/data/effect_meta.h"
 
 enum {
-    META_FIXED_MAX = 32,                  // everything but key, fields, values and indexes
+    META_FIXED_MAX = 80, // everything but key, names, fields, values, indexes, ids and pending
     META_VALUE_MAX = 2 + BLOB_MEMORY_MAX, // the longest form of a value in the meta
     PAYLOAD_ALIGN = 8,
 };
 
-struct encoder {
-    const struct blob_space *space;
-    char *at; // room was reserved for everything that comes
-    struct slice *payloads;
-    size_t payload_count;
-};
-
-static void put_u8(struct encoder *encoder, unsigned value) {
-    *encoder->at++ = (char)value;
-}
-
-static void put_u16(struct encoder *encoder, unsigned value) {
-    must(value <= UINT16_MAX);
-    store_u16le(encoder->at, (uint16_t)value);
-    encoder->at += 2;
-}
-
-static void put_u32(struct encoder *encoder, size_t value) {
-    must(value <= UINT32_MAX);
-    store_u32le(encoder->at, (uint32_t)value);
-    encoder->at += 4;
-}
-
-static void put_u64(struct encoder *encoder, uint64_t value) {
-    store_u64le(encoder->at, value);
-    encoder->at += 8;
-}
-
-static void put_bytes(struct encoder *encoder, struct slice bytes) {
-    if (bytes.len > 0) memcpy(encoder->at, bytes.data, bytes.len);
-    encoder->at += bytes.len;
-}
-
-static void put_value(struct encoder *encoder, const struct effect_value *value) {
+void effect_put_value(struct encoder *encoder, const struct effect_value *value) {
     const struct blob *blob = value->blob;
     if (blob != NULL && blob_kind(blob) == BLOB_REF) {
         const uint64_t lsn =
@@ -74,7 +42,7 @@ static void put_value(struct encoder *encoder, const struct effect_value *value)
 static void put_values(struct encoder *encoder, const struct effect *effect) {
     put_u32(encoder, effect->count);
     for (uint32_t i = 0; i < effect->count; i++)
-        put_value(encoder, &effect->values[i]);
+        effect_put_value(encoder, &effect->values[i]);
 }
 
 static void put_pairs(struct encoder *encoder, const struct effect *effect) {
@@ -82,7 +50,7 @@ static void put_pairs(struct encoder *encoder, const struct effect *effect) {
     for (uint32_t i = 0; i < effect->count; i++) {
         put_u32(encoder, effect->fields[i].len);
         put_bytes(encoder, effect->fields[i]);
-        if (effect->values != NULL) put_value(encoder, &effect->values[i]);
+        if (effect->values != NULL) effect_put_value(encoder, &effect->values[i]);
     }
 }
 
@@ -101,16 +69,16 @@ static void put_fields(struct encoder *encoder, const struct effect *effect) {
         return;
     case EFFECT_STRING_SET:
         put_u8(encoder, effect->keeps_expiry);
-        put_value(encoder, effect->values);
+        effect_put_value(encoder, effect->values);
         return;
     case EFFECT_STRING_APPEND:
-        put_value(encoder, effect->values);
+        effect_put_value(encoder, effect->values);
         return;
     case EFFECT_STRING_WRITE:
     case EFFECT_LIST_SET:
     case EFFECT_LIST_INSERT:
         put_u32(encoder, effect->offset);
-        put_value(encoder, effect->values);
+        effect_put_value(encoder, effect->values);
         return;
     case EFFECT_LIST_PUSH:
         put_u8(encoder, effect->end);
@@ -133,6 +101,24 @@ static void put_fields(struct encoder *encoder, const struct effect *effect) {
     case EFFECT_HASH_REMOVE:
         put_pairs(encoder, effect);
         return;
+    case EFFECT_STREAM_ADD:
+    case EFFECT_STREAM_TRIM:
+    case EFFECT_STREAM_DELETE:
+    case EFFECT_STREAM_SET_IDS:
+    case EFFECT_STREAM_CONFIG:
+    case EFFECT_STREAM_IDMP:
+    case EFFECT_STREAM_IDMP_DROP:
+    case EFFECT_GROUP_CREATE:
+    case EFFECT_GROUP_DESTROY:
+    case EFFECT_GROUP_SET_ID:
+    case EFFECT_CONSUMER_CREATE:
+    case EFFECT_CONSUMER_DELETE:
+    case EFFECT_GROUP_DELIVER:
+    case EFFECT_GROUP_ACK:
+    case EFFECT_GROUP_CLAIM:
+    case EFFECT_GROUP_NACK:
+        effect_put_stream_fields(encoder, effect);
+        return;
     }
     must_not_reach();
 }
@@ -141,15 +127,19 @@ static void put_fields(struct encoder *encoder, const struct effect *effect) {
 // else, and effects of one value need not set it.
 static size_t element_count(const struct effect *effect) {
     if (effect->fields != NULL || effect->indexes != NULL) return effect->count;
+    if (effect->ids != NULL || effect->pending != NULL) return effect->count;
     if (effect->values == NULL) return 0;
     return effect->type == EFFECT_LIST_PUSH ? effect->count : 1;
 }
 
 static size_t meta_size_max(const struct effect *effect) {
     const size_t count = element_count(effect);
-    size_t bytes = META_FIXED_MAX + effect->key.len;
+    size_t bytes = META_FIXED_MAX + effect->key.len + effect->group.len + effect->consumer.len;
     if (effect->values != NULL) bytes += count * META_VALUE_MAX;
     if (effect->indexes != NULL) bytes += count * sizeof(uint32_t);
+    if (effect->ids != NULL) bytes += count * STREAM_ID_BYTES;
+    if (effect->nodes != NULL) bytes += count * (META_STREAM_ENTRY_BYTES - STREAM_ID_BYTES);
+    if (effect->pending != NULL) bytes += count * META_PENDING_BYTES;
     for (size_t i = 0; effect->fields != NULL && i < count; i++) {
         bytes += sizeof(uint32_t) + effect->fields[i].len;
     }

@@ -56,6 +56,38 @@ const char *effect_type_name(uint8_t type) {
         return "HASH_SET";
     case EFFECT_HASH_REMOVE:
         return "HASH_REMOVE";
+    case EFFECT_STREAM_ADD:
+        return "STREAM_ADD";
+    case EFFECT_STREAM_TRIM:
+        return "STREAM_TRIM";
+    case EFFECT_STREAM_DELETE:
+        return "STREAM_DELETE";
+    case EFFECT_STREAM_SET_IDS:
+        return "STREAM_SET_IDS";
+    case EFFECT_STREAM_CONFIG:
+        return "STREAM_CONFIG";
+    case EFFECT_STREAM_IDMP:
+        return "STREAM_IDMP";
+    case EFFECT_STREAM_IDMP_DROP:
+        return "STREAM_IDMP_DROP";
+    case EFFECT_GROUP_CREATE:
+        return "GROUP_CREATE";
+    case EFFECT_GROUP_DESTROY:
+        return "GROUP_DESTROY";
+    case EFFECT_GROUP_SET_ID:
+        return "GROUP_SET_ID";
+    case EFFECT_CONSUMER_CREATE:
+        return "CONSUMER_CREATE";
+    case EFFECT_CONSUMER_DELETE:
+        return "CONSUMER_DELETE";
+    case EFFECT_GROUP_DELIVER:
+        return "GROUP_DELIVER";
+    case EFFECT_GROUP_ACK:
+        return "GROUP_ACK";
+    case EFFECT_GROUP_CLAIM:
+        return "GROUP_CLAIM";
+    case EFFECT_GROUP_NACK:
+        return "GROUP_NACK";
     default:
         return "UNKNOWN";
     }
@@ -75,6 +107,7 @@ static uint32_t values_ahead(struct meta_reader *reader, uint8_t type) {
         meta_u32(reader);
         return 1;
     case EFFECT_HASH_SET:
+    case EFFECT_STREAM_ADD:
         return meta_u32(reader);
     default:
         return 0; // STRING_APPEND and STRING_WRITE carry bytes, never references
@@ -91,6 +124,7 @@ void effect_relocate(void *context, uint8_t type, char *meta, size_t meta_len, u
     struct meta_value value;
     for (uint32_t left = values_ahead(&reader, type); left > 0; left--) {
         if (type == EFFECT_HASH_SET) meta_bytes(&reader, meta_u32(&reader));
+        if (type == EFFECT_STREAM_ADD) meta_bytes(&reader, META_STREAM_ENTRY_BYTES);
         // What cannot be read stays as it is: applying the record will say so.
         if (!meta_value(&reader, &value)) return;
         if (value.tag != TAG_REF) continue;

@@ -10,6 +10,11 @@
 #include "proto/base/num.h"
 #include "proto/base/slice.h"
 
+enum {
+    META_STREAM_ENTRY_BYTES = 16 + 1 + 4 + 4, // what stands before the value of an entry
+    META_PENDING_BYTES = 16 + 8 + 8,          // a claimed entry; a nacked one has no time
+};
+
 enum value_tag { TAG_INLINE = 1, TAG_PAYLOAD = 2, TAG_REF = 3, TAG_HEAP = 4 }; // on disk
 
 struct meta_reader {

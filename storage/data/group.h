@@ -61,6 +61,7 @@ int64_t consumer_active_ms(const struct consumer *consumer); // its last success
 // ---- walking pending entries. Valid until the group changes: collect ids, then change.
 struct pending_cursor {
     const struct group *group;
+    const struct tree *tree;
     struct tree_cursor at;
 };
 // By id, from the first whose id is >= `id`: of the whole group, of one consumer.

@@ -29,8 +29,11 @@ size_t idmp_memory(const struct idmp *idmp);
 
 bool idmp_find(const struct idmp *idmp, struct slice producer, struct slice id, int64_t now_ms,
                struct stream_id *out);
-// How many of the producer's oldest ids are to go at that time, so that one more has room.
-uint32_t idmp_surplus(const struct idmp *idmp, struct slice producer, int64_t now_ms);
+// How many of the producer's oldest ids are to go at that time, so that this one has room and is
+// not there.
+uint32_t idmp_surplus(const struct idmp *idmp, struct slice producer, struct slice id,
+                      int64_t now_ms);
+bool idmp_has(const struct idmp *idmp, struct slice producer, struct slice id); // however old
 // The producer that has added nothing for the longest time, and how many ids of it are too old.
 // False when there is no producer.
 bool idmp_idlest(const struct idmp *idmp, int64_t now_ms, struct slice *producer, uint32_t *stale);

@@ -86,6 +86,8 @@ const char *entry_type_name(const struct entry *entry) {
         return "list";
     case TYPE_HASH:
         return "hash";
+    case TYPE_STREAM:
+        return "stream";
     }
     must_not_reach();
 }
@@ -158,6 +160,8 @@ static size_t value_memory(const struct entry *entry) {
         return list_memory(entry->value.list);
     case TYPE_HASH:
         return hash_memory(entry->value.hash);
+    case TYPE_STREAM:
+        return stream_memory(entry->value.stream);
     }
     must_not_reach();
 }
@@ -242,6 +246,9 @@ void keyspace_clear(struct keyspace *keyspace, struct entry *entry) {
     case TYPE_HASH:
         hash_free(entry->value.hash, leave, keyspace);
         break;
+    case TYPE_STREAM:
+        stream_free(entry->value.stream, leave, keyspace);
+        break;
     }
     entry->type = TYPE_STRING;
     entry->value.string = (struct blob){0};
@@ -312,6 +319,14 @@ static void check_list(struct check *check, const struct list *list) {
         check_blob(check, &blob);
 }
 
+static void check_stream(struct check *check, const struct stream *stream) {
+    stream_check(stream);
+    struct stream_cursor cursor = stream_seek(stream, STREAM_ID_MIN);
+    struct stream_entry entry;
+    while (stream_next(&cursor, &entry))
+        check_blob(check, &entry.payload);
+}
+
 static void check_entry(void *context, const struct entry *entry) {
     struct check *check = context;
     must((entry->expire_ms != 0) == (entry->expire_position != SIZE_MAX));
@@ -327,6 +342,9 @@ static void check_entry(void *context, const struct entry *entry) {
         must(hash_len(entry->value.hash) > 0);
         hash_check(entry->value.hash);
         hash_each(entry->value.hash, check_field, check);
+        return;
+    case TYPE_STREAM:
+        check_stream(check, entry->value.stream);
         return;
     }
     must_not_reach();

@@ -130,9 +130,10 @@ struct stream_node {
     uint32_t bytes;  // about what the node takes in Redis with this entry
     uint32_t fields; // hash of the field names of the node's first entry
 };
-// For an entry of these strings (field, value, ...) added next.
-struct stream_node stream_next_node(const struct stream *stream, const struct slice *strings,
-                                    size_t count);
+// For an entry of these strings (field, value, ...) added next. `stream` may be NULL: not there
+// yet.
+struct stream_node stream_next_node(const struct stream *stream, struct stream_id id,
+                                    const struct slice *strings, size_t count);
 // The node of the last entry, so that a copy of the stream goes on as the stream would.
 struct stream_node stream_last_node(const struct stream *stream);
 uint32_t stream_node_added(const struct stream *stream); // to the last node, deleted ones too

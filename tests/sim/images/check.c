@@ -108,6 +108,13 @@ static void walk_entry(void *context, const struct entry *entry) {
     case TYPE_HASH:
         hash_each(entry->value.hash, walk_field, walk);
         return;
+    case TYPE_STREAM: {
+        struct stream_cursor cursor = stream_seek(entry->value.stream, STREAM_ID_MIN);
+        struct stream_entry at;
+        while (stream_next(&cursor, &at))
+            walk_blob(walk, &at.payload);
+        return;
+    }
     }
 }
 

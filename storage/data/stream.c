@@ -1,0 +1,392 @@
+#include "storage/data/stream.h"
+
+#include <string.h>
+
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "storage/data/group.h"
+#include "storage/data/idmp.h"
+#include "storage/data/stream_chunk.h"
+#include "storage/data/stream_state.h"
+
+enum { CHUNK_FIRST_CAP = 1, CHUNK_NEXT_CAP = 27 };
+
+// ---- order
+
+static struct stream_chunk *chunk_of(const void *element) {
+    struct stream_chunk *chunk;
+    memcpy(&chunk, element, sizeof chunk);
+    return chunk;
+}
+
+static struct stream_id chunk_last_id(const struct stream_chunk *chunk) {
+    return stream_chunk_id(chunk, chunk->count - 1u);
+}
+
+static int compare_chunks(const void *context, const void *element, const void *key) {
+    (void)context;
+    const struct stream_id *id = key;
+    return stream_id_compare(chunk_last_id(chunk_of(element)), *id);
+}
+
+static struct group *group_of(const void *element) {
+    struct group *group;
+    memcpy(&group, element, sizeof group);
+    return group;
+}
+
+static int compare_groups(const void *context, const void *element, const void *key) {
+    (void)context;
+    const struct slice *name = key;
+    return slice_compare(group_name(group_of(element)), *name);
+}
+
+// ---- life
+
+struct stream *stream_new(void) {
+    struct stream *stream = mem_alloc(sizeof *stream);
+    *stream = (struct stream){
+        .chunks = {.compare = compare_chunks, .element_bytes = sizeof(struct stream_chunk *)},
+        .groups = {.compare = compare_groups, .element_bytes = sizeof(struct group *)}};
+    return stream;
+}
+
+void stream_free(struct stream *stream, void (*release)(void *context, struct blob *blob),
+                 void *context) {
+    if (stream == NULL) return;
+    for (struct stream_chunk *chunk = stream->head; chunk != NULL;) {
+        for (size_t i = 0; i < chunk->count; i++) {
+            struct blob payload = stream_chunk_get(chunk, i).payload;
+            release(context, &payload);
+        }
+        struct stream_chunk *next = chunk->next;
+        mem_free(chunk);
+        chunk = next;
+    }
+    tree_deinit(&stream->chunks);
+    struct tree_cursor cursor = tree_at(&stream->groups, 0);
+    for (const void *at; (at = tree_get(&stream->groups, &cursor)) != NULL; tree_step(&cursor))
+        group_free(group_of(at));
+    tree_deinit(&stream->groups);
+    idmp_free(stream->idmp);
+    mem_free(stream);
+}
+
+size_t stream_memory(const struct stream *stream) {
+    size_t bytes = mem_usable(stream) + tree_memory(&stream->chunks) + tree_memory(&stream->groups);
+    const struct stream_chunk *chunk = stream->head;
+    for (; chunk != NULL; chunk = chunk->next) {
+        bytes += mem_usable(chunk);
+        for (size_t i = 0; i < chunk->count; i++) {
+            const struct blob payload = stream_chunk_get(chunk, i).payload;
+            bytes += blob_memory(&payload);
+        }
+    }
+    for (size_t i = 0; i < stream_group_count(stream); i++) {
+        bytes += group_memory(stream_group_at(stream, i));
+    }
+    return bytes + (stream->idmp == NULL ? 0 : idmp_memory(stream->idmp));
+}
+
+// ---- reading
+
+size_t stream_len(const struct stream *stream) {
+    return stream->len;
+}
+
+struct stream_id stream_last_id(const struct stream *stream) {
+    return stream->last_id;
+}
+
+struct stream_id stream_first_id(const struct stream *stream) {
+    return stream->head == NULL ? STREAM_ID_MIN : stream_chunk_id(stream->head, 0);
+}
+
+struct stream_id stream_max_deleted_id(const struct stream *stream) {
+    return stream->max_deleted_id;
+}
+
+uint64_t stream_entries_added(const struct stream *stream) {
+    return stream->entries_added;
+}
+
+size_t stream_node_count(const struct stream *stream) {
+    return stream->nodes;
+}
+
+struct stream_cursor stream_seek(const struct stream *stream, struct stream_id id) {
+    struct stream_cursor cursor = {.stream = stream, .chunk = stream->head};
+    if (stream->head == NULL || stream_id_compare(id, stream_first_id(stream)) <= 0) return cursor;
+    if (stream_id_compare(stream_chunk_id(stream->tail, 0), id) <= 0) {
+        cursor.chunk = stream->tail; // the newest entries are asked for most
+    } else {
+        const struct tree_cursor at = tree_seek(&stream->chunks, NULL, &id);
+        cursor.chunk = chunk_of(tree_get(&stream->chunks, &at));
+    }
+    cursor.at = stream_chunk_find(cursor.chunk, id);
+    if (cursor.at == cursor.chunk->count) {
+        must(cursor.chunk == stream->tail);
+        cursor = (struct stream_cursor){.stream = stream};
+    }
+    return cursor;
+}
+
+struct stream_cursor stream_seek_behind(const struct stream *stream, struct stream_id id) {
+    if (!stream_id_increment(&id)) return (struct stream_cursor){.stream = stream};
+    return stream_seek(stream, id);
+}
+
+bool stream_next(struct stream_cursor *cursor, struct stream_entry *out) {
+    if (cursor->chunk == NULL) return false;
+    *out = stream_chunk_get(cursor->chunk, cursor->at);
+    if (++cursor->at == cursor->chunk->count) {
+        cursor->chunk = cursor->chunk->next;
+        cursor->at = 0;
+    }
+    return true;
+}
+
+bool stream_prev(struct stream_cursor *cursor, struct stream_entry *out) {
+    if (cursor->chunk == NULL || cursor->at == 0) {
+        const struct stream_chunk *before =
+            cursor->chunk == NULL ? cursor->stream->tail : cursor->chunk->prev;
+        if (before == NULL) return false;
+        cursor->chunk = before;
+        cursor->at = before->count;
+    }
+    cursor->at--;
+    *out = stream_chunk_get(cursor->chunk, cursor->at);
+    return true;
+}
+
+bool stream_find(const struct stream *stream, struct stream_id id, struct blob *out) {
+    struct stream_cursor cursor = stream_seek(stream, id);
+    struct stream_entry entry;
+    if (!stream_next(&cursor, &entry) || !stream_id_equal(entry.id, id)) return false;
+    if (out != NULL) *out = entry.payload;
+    return true;
+}
+
+// ---- adding
+
+static void index_chunk(struct stream *stream, struct stream_chunk *chunk) {
+    const struct stream_id key = chunk_last_id(chunk);
+    must(tree_insert(&stream->chunks, NULL, &key, &chunk));
+}
+
+static void unindex_chunk(struct stream *stream, struct stream_chunk *chunk) {
+    const struct stream_id key = chunk_last_id(chunk);
+    must(tree_remove(&stream->chunks, NULL, &key, NULL));
+}
+
+static struct stream_chunk *resize_chunk(struct stream *stream, struct stream_chunk *chunk,
+                                         size_t cap) {
+    unindex_chunk(stream, chunk);
+    chunk = stream_chunk_resize(chunk, cap);
+    if (chunk->prev == NULL) stream->head = chunk;
+    if (chunk->next == NULL) stream->tail = chunk;
+    index_chunk(stream, chunk);
+    return chunk;
+}
+
+// A chunk at the end that has room for the id. True: it is new, and not in the index yet.
+static bool open_tail(struct stream *stream, struct stream_id id) {
+    struct stream_chunk *tail = stream->tail;
+    if (tail != NULL && stream_chunk_takes(tail, id)) {
+        if (stream_chunk_make_room(tail)) return false;
+        const size_t cap = stream_chunk_better_cap(tail);
+        if (cap > tail->cap) {
+            resize_chunk(stream, tail, cap);
+            return false;
+        }
+    }
+    struct stream_chunk *fresh =
+        stream_chunk_new(id, tail == NULL ? CHUNK_FIRST_CAP : CHUNK_NEXT_CAP);
+    fresh->prev = tail;
+    if (tail == NULL) {
+        stream->head = fresh;
+    } else {
+        tail->next = fresh;
+    }
+    stream->tail = fresh;
+    return true;
+}
+
+void stream_add(struct stream *stream, struct stream_id id, const struct blob *payload,
+                const struct stream_node *node) {
+    must(stream_id_compare(id, stream->last_id) > 0);
+    must(node->is_begun || stream->node_added > 0);
+    const bool is_fresh = open_tail(stream, id);
+    const struct stream_entry entry = {
+        .id = id, .payload = *payload, .begins_node = node->is_begun};
+    stream_chunk_push(stream->tail, &entry);
+    if (is_fresh) index_chunk(stream, stream->tail);
+    stream->len++;
+    stream->entries_added++;
+    stream->last_id = id;
+    stream->node = *node;
+    if (node->is_begun) {
+        stream->nodes++;
+        stream->node_base = id;
+        stream->node_added = 0;
+    }
+    stream->node_added++;
+}
+
+// ---- removing
+
+static void drop_chunk(struct stream *stream, struct stream_chunk *chunk) {
+    if (chunk->prev == NULL) {
+        stream->head = chunk->next;
+    } else {
+        chunk->prev->next = chunk->next;
+    }
+    if (chunk->next == NULL) {
+        stream->tail = chunk->prev;
+    } else {
+        chunk->next->prev = chunk->prev;
+    }
+    mem_free(chunk);
+}
+
+// The entry behind it goes on with its node, or the node is gone with it.
+static void pass_node_on(struct stream *stream, struct stream_chunk *chunk, size_t at) {
+    struct stream_chunk *next = at + 1 < chunk->count ? chunk : chunk->next;
+    const size_t next_at = next == chunk ? at + 1 : 0;
+    if (next != NULL && !stream_chunk_get(next, next_at).begins_node) {
+        stream_chunk_mark(next, next_at);
+        return;
+    }
+    stream->nodes--;
+    if (next == NULL) stream->node_added = 0;
+}
+
+static void remove_at(struct stream *stream, struct stream_chunk *chunk, size_t at,
+                      struct stream_entry *gone) {
+    *gone = stream_chunk_get(chunk, at);
+    if (gone->begins_node) pass_node_on(stream, chunk, at);
+    stream->len--;
+    if (chunk->count == 1) {
+        unindex_chunk(stream, chunk);
+        drop_chunk(stream, chunk);
+        return;
+    }
+    stream_chunk_remove(chunk, at);
+    const size_t cap = stream_chunk_better_cap(chunk);
+    if (cap < chunk->cap) resize_chunk(stream, chunk, cap);
+}
+
+bool stream_delete(struct stream *stream, struct stream_id id, struct blob *gone) {
+    const struct stream_cursor cursor = stream_seek(stream, id);
+    if (cursor.chunk == NULL) return false;
+    if (!stream_id_equal(stream_chunk_id(cursor.chunk, cursor.at), id)) return false;
+    struct stream_entry entry;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the chunk is const to readers only.
+    remove_at(stream, (struct stream_chunk *)(uintptr_t)cursor.chunk, cursor.at, &entry);
+    *gone = entry.payload;
+    return true;
+}
+
+struct stream_id stream_shift(struct stream *stream, struct blob *gone) {
+    must(stream->len > 0);
+    struct stream_entry entry;
+    remove_at(stream, stream->head, 0, &entry);
+    *gone = entry.payload;
+    return entry.id;
+}
+
+void stream_set_max_deleted(struct stream *stream, struct stream_id id) {
+    stream->max_deleted_id = id;
+}
+
+// ---- what is set as a whole
+
+struct stream_node stream_last_node(const struct stream *stream) {
+    return stream->node;
+}
+
+struct stream_ids stream_ids(const struct stream *stream) {
+    return (struct stream_ids){.last = stream->last_id,
+                               .max_deleted = stream->max_deleted_id,
+                               .entries_added = stream->entries_added,
+                               .node_added = stream->node_added};
+}
+
+void stream_set_ids(struct stream *stream, const struct stream_ids *ids) {
+    must(ids->node_added == 0 || stream->node_added > 0);
+    stream->last_id = ids->last;
+    stream->max_deleted_id = ids->max_deleted;
+    stream->entries_added = ids->entries_added;
+    stream->node_added = ids->node_added;
+}
+
+// ---- groups
+
+size_t stream_group_count(const struct stream *stream) {
+    return tree_count(&stream->groups);
+}
+
+const struct group *stream_group_at(const struct stream *stream, size_t rank) {
+    const struct tree_cursor cursor = tree_at(&stream->groups, rank);
+    return group_of(tree_get(&stream->groups, &cursor));
+}
+
+struct group *stream_group_for_change(const struct stream *stream, struct slice name) {
+    const void *element = tree_find(&stream->groups, NULL, &name);
+    return element == NULL ? NULL : group_of(element);
+}
+
+const struct group *stream_group(const struct stream *stream, struct slice name) {
+    return stream_group_for_change(stream, name);
+}
+
+struct group *stream_add_group(struct stream *stream, struct slice name) {
+    struct group *group = group_new(name);
+    must(tree_insert(&stream->groups, NULL, &name, &group));
+    return group;
+}
+
+void stream_remove_group(struct stream *stream, struct group *group) {
+    const struct slice name = group_name(group);
+    must(tree_remove(&stream->groups, NULL, &name, NULL));
+    group_free(group);
+}
+
+bool stream_is_referenced(const struct stream *stream, struct stream_id id) {
+    for (size_t i = 0; i < stream_group_count(stream); i++) {
+        const struct group *group = stream_group_at(stream, i);
+        if (stream_id_compare(group_last_id(group), id) < 0) return true;
+        if (group_find(group, id, NULL)) return true;
+    }
+    return false;
+}
+
+// ---- idempotent producers
+
+struct idmp *stream_idmp_state(const struct stream *stream) {
+    return stream->idmp;
+}
+
+struct idmp *stream_idmp_for_change(struct stream *stream) {
+    if (stream->idmp == NULL) stream->idmp = idmp_new();
+    return stream->idmp;
+}
+
+struct stream_idmp stream_idmp(const struct stream *stream) {
+    const struct idmp *idmp = stream->idmp;
+    if (idmp == NULL) {
+        return (struct stream_idmp){.duration_s = STREAM_IDMP_DURATION_S,
+                                    .max_size = STREAM_IDMP_MAXSIZE};
+    }
+    return (struct stream_idmp){.duration_s = idmp_duration_s(idmp),
+                                .max_size = idmp_max_size(idmp),
+                                .producers = idmp_producers(idmp),
+                                .ids = idmp_ids(idmp),
+                                .ids_added = idmp_ids_added(idmp),
+                                .ids_duplicates = idmp_duplicates(idmp)};
+}
+
+bool stream_idmp_find(const struct stream *stream, struct slice producer, struct slice id,
+                      int64_t now_ms, struct stream_id *out) {
+    return stream->idmp != NULL && idmp_find(stream->idmp, producer, id, now_ms, out);
+}

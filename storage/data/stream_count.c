@@ -1,0 +1,140 @@
+// What a trim takes, what a group has read and has yet to read: Redis' rules, and stream_check.
+#include "proto/base/must.h"
+#include "storage/data/group.h"
+#include "storage/data/idmp.h"
+#include "storage/data/stream_state.h"
+
+// ---- trimming
+
+// Walks to the end of the node that begins at the cursor: how many entries, and the last id.
+static size_t take_node(struct stream_cursor *cursor, struct stream_id *last) {
+    size_t entries = 0;
+    struct stream_entry entry;
+    struct stream_cursor ahead = *cursor;
+    while (stream_next(&ahead, &entry) && (entries == 0 || !entry.begins_node)) {
+        entries++;
+        *last = entry.id;
+        *cursor = ahead;
+    }
+    return entries;
+}
+
+static size_t trim_exactly(const struct stream *stream, const struct stream_trim *trim) {
+    if (!trim->by_id) {
+        return stream->len > trim->max_len ? stream->len - (size_t)trim->max_len : 0;
+    }
+    struct stream_cursor cursor = stream_seek(stream, STREAM_ID_MIN);
+    struct stream_entry entry;
+    size_t gone = 0;
+    while (stream_next(&cursor, &entry) && stream_id_compare(entry.id, trim->min_id) < 0)
+        gone++;
+    return gone;
+}
+
+size_t stream_trim_count(const struct stream *stream, const struct stream_trim *trim) {
+    if (!trim->is_approximate) return trim_exactly(stream, trim);
+    struct stream_cursor cursor = stream_seek(stream, STREAM_ID_MIN);
+    size_t gone = 0;
+    while (gone < stream->len) {
+        if (!trim->by_id && stream->len - gone <= trim->max_len) break;
+        struct stream_id last = STREAM_ID_MIN;
+        const size_t entries = take_node(&cursor, &last);
+        if (trim->limit > 0 && gone + entries > trim->limit) break;
+        const bool goes = trim->by_id ? stream_id_compare(last, trim->min_id) < 0
+                                      : stream->len - gone - entries >= trim->max_len;
+        if (!goes) break;
+        gone += entries;
+    }
+    return gone;
+}
+
+// ---- counting what was read
+
+// Whether an entry from `id` on may have been deleted: then counting on from there goes wrong.
+static bool has_holes_from(const struct stream *stream, struct stream_id id) {
+    if (stream->len == 0 || stream_id_is_zero(stream->max_deleted_id)) return false;
+    if (stream_id_compare(stream_first_id(stream), stream->max_deleted_id) > 0) return false;
+    return stream_id_compare(id, stream->max_deleted_id) <= 0;
+}
+
+int64_t stream_entries_until(const struct stream *stream, struct stream_id id) {
+    const int64_t added = (int64_t)stream->entries_added;
+    if (added == 0) return 0;
+    const int to_last = stream_id_compare(id, stream->last_id);
+    if (stream->len == 0 && to_last <= 0) return added;
+    if (!stream_id_is_zero(id) && stream_id_compare(id, stream->max_deleted_id) < 0) {
+        return GROUP_ENTRIES_UNKNOWN;
+    }
+    if (to_last == 0) return added;
+    if (to_last > 0) return GROUP_ENTRIES_UNKNOWN;
+    const struct stream_id first = stream_first_id(stream);
+    if (!stream_id_is_zero(stream->max_deleted_id) &&
+        stream_id_compare(stream->max_deleted_id, first) >= 0) {
+        return GROUP_ENTRIES_UNKNOWN;
+    }
+    const int to_first = stream_id_compare(id, first);
+    const int64_t before_first = added - (int64_t)stream->len;
+    if (to_first > 0) return GROUP_ENTRIES_UNKNOWN;
+    return to_first == 0 ? before_first + 1 : before_first;
+}
+
+void stream_read_on(const struct stream *stream, struct stream_id *last_id, int64_t *entries_read,
+                    struct stream_id id) {
+    if (stream_id_compare(id, *last_id) <= 0) return;
+    if (*entries_read != GROUP_ENTRIES_UNKNOWN &&
+        stream_id_compare(*last_id, stream_first_id(stream)) >= 0 &&
+        !has_holes_from(stream, *last_id)) {
+        *entries_read += 1;
+    } else if (stream->entries_added > 0) {
+        *entries_read = stream_entries_until(stream, id);
+    }
+    *last_id = id;
+}
+
+int64_t stream_lag(const struct stream *stream, const struct group *group) {
+    const int64_t added = (int64_t)stream->entries_added;
+    if (added == 0) return 0;
+    int64_t read = group_entries_read(group);
+    if (read == GROUP_ENTRIES_UNKNOWN || has_holes_from(stream, group_last_id(group))) {
+        read = stream_entries_until(stream, group_last_id(group));
+    }
+    return read == GROUP_ENTRIES_UNKNOWN ? GROUP_ENTRIES_UNKNOWN : added - read;
+}
+
+// ---- checking
+
+void stream_check(const struct stream *stream) {
+    size_t len = 0;
+    size_t nodes = 0;
+    size_t chunks = 0;
+    struct stream_id before = STREAM_ID_MIN;
+    const struct stream_chunk *last = NULL;
+    for (const struct stream_chunk *chunk = stream->head; chunk != NULL; chunk = chunk->next) {
+        must(chunk->count > 0 && chunk->start + chunk->count <= chunk->cap);
+        must(chunk->prev == last);
+        for (size_t i = 0; i < chunk->count; i++) {
+            const struct stream_entry entry = stream_chunk_get(chunk, i);
+            must(stream_id_compare(before, entry.id) < 0);
+            must(len > 0 || entry.begins_node);
+            before = entry.id;
+            nodes += entry.begins_node;
+            len++;
+        }
+        const struct stream_id last_id = stream_chunk_id(chunk, chunk->count - 1u);
+        must(tree_find(&stream->chunks, NULL, &last_id) != NULL);
+        last = chunk;
+        chunks++;
+    }
+    must(stream->tail == last && len == stream->len && nodes == stream->nodes);
+    must(chunks == tree_count(&stream->chunks));
+    must(stream_id_compare(before, stream->last_id) <= 0);
+    must(len > 0 || stream->node_added == 0);
+    tree_check(&stream->chunks, NULL, NULL);
+    tree_check(&stream->groups, NULL, NULL);
+    for (size_t i = 0; i < stream_group_count(stream); i++) {
+        const struct group *group = stream_group_at(stream, i);
+        must(stream_group(stream, group_name(group)) == group);
+        group_check(group);
+    }
+    if (stream->idmp != NULL) idmp_check(stream->idmp);
+}
