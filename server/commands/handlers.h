@@ -128,6 +128,19 @@ command_handler cmd_select;
 command_handler cmd_wait;
 command_handler cmd_waitaof;
 
+// ---- streams
+command_handler cmd_xadd;
+command_handler cmd_xcfgset;
+command_handler cmd_xdel;
+command_handler cmd_xdelex;
+command_handler cmd_xinfo_stream;
+command_handler cmd_xlen;
+command_handler cmd_xrange;
+command_handler cmd_xread;
+command_handler cmd_xrevrange;
+command_handler cmd_xsetid;
+command_handler cmd_xtrim;
+
 // ---- the server as a whole
 command_handler cmd_command;
 command_handler cmd_command_count;

@@ -123,17 +123,17 @@ const struct command *engine_find_command(const struct engine *engine, struct sl
     return slot == NULL ? NULL : slot->command;
 }
 
-// The word may also be a value before it (XREADGROUP GROUP streams me STREAMS ...): `from` is
-// behind those that are fixed.
-static bool find_streams(const struct slice *argv, size_t from, size_t argc,
+// The keys behind the word STREAMS; as many words follow them.
+static bool find_streams(size_t begin, const struct slice *argv, size_t argc,
                          struct key_range *out) {
-    size_t word = from;
+    size_t word = begin;
     while (word < argc && !slice_is(argv[word], "streams")) {
         word++;
     }
-    if (word == argc || argc - word < 3) return false;
+    const size_t count = word < argc ? (argc - word - 1) / 2 : 0;
+    if (count == 0) return false;
     out->first = word + 1;
-    out->last = word + (argc - word - 1) / 2;
+    out->last = word + count;
     return true;
 }
 
@@ -160,7 +160,7 @@ bool key_range_find(const struct key_spec *spec, const struct slice *argv, size_
         return true;
     }
     case KEY_FIND_STREAMS:
-        return find_streams(argv, begin, argc, out);
+        return find_streams(begin, argv, argc, out);
     }
     return false;
 }

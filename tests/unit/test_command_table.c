@@ -171,8 +171,13 @@ static void check_key_spec(const struct row *row, const struct key_spec *spec) {
     row_must(row, (traits & (COMMAND_READS | COMMAND_WRITES)) != 0, "who has keys uses them");
     row_must(row, kind == KEY_RO || (traits & COMMAND_WRITES) != 0, "only a write changes keys");
     row_must(row, spec->begin >= 1, "the name is no key");
-    if (spec->find != KEY_FIND_RANGE) {
-        row_must(row, (traits & COMMAND_MOVABLE_KEYS) != 0, "keys that are looked for are movable");
+    if (spec->find == KEY_FIND_KEYNUM) {
+        row_must(row, (traits & COMMAND_MOVABLE_KEYS) != 0, "counted keys are movable");
+        return;
+    }
+    if (spec->find == KEY_FIND_STREAMS) {
+        row_must(row, (traits & COMMAND_MOVABLE_KEYS) != 0, "keys behind a word are movable");
+        row_must(row, strstr(row->command->usage, "STREAMS key [key ...]") != NULL, "STREAMS");
         return;
     }
     row_must(row, spec->step >= 1 && spec->last >= -2, "step and last");
