@@ -1,5 +1,5 @@
-// What the commands of consumer groups share: finding a group, reading ids, naming each id once,
-// and answering entries.
+// What the commands of consumer groups share: finding a group, naming each id once, lists of ids
+// and of pending entries.
 #ifndef ACKD_SERVER_COMMANDS_GROUPS_H
 #define ACKD_SERVER_COMMANDS_GROUPS_H
 
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "proto/base/buf.h"
+#include "server/commands/streams.h"
 #include "server/engine/call.h"
 #include "storage/data/group.h"
 #include "storage/data/stream.h"
@@ -28,48 +29,16 @@ void groups_no_such_group(struct call *call, const struct group_place *place);
 // The name of a group or consumer that may have to be made: names are held in memory.
 bool groups_is_name_short(struct call *call, size_t index);
 
-// ---- ids: "ERR Invalid stream ID specified as stream command argument"
+// ---- ids
 
-// `ms-seq`, or `ms` alone, which means `ms-missing_seq`.
-bool groups_read_id(struct call *call, size_t index, uint64_t missing_seq, struct stream_id *out);
-bool groups_is_id(struct slice s); // whether it would be read
-// Also `-` and `+`.
-bool groups_read_any_id(struct call *call, size_t index, uint64_t missing_seq,
-                        struct stream_id *out);
-// One end of an interval: also `(` before an id, for the next one within. "ERR invalid start ID for
-// the interval" when there is none.
-bool groups_read_start(struct call *call, size_t index, struct stream_id *out);
-bool groups_read_end(struct call *call, size_t index, struct stream_id *out);
+// Whether the argument can be read as an id; nothing is answered.
+bool groups_is_id(struct call *call, size_t index);
 
-// Ids as a client named them.
-struct named_id {
-    struct stream_id id;
-    bool is_repeated; // was named before
-};
-struct named_ids {
-    struct named_id *items;
-    size_t count;
-};
-// Reads `count` arguments from `index` on; named_ids_deinit also after false.
-bool named_ids_read(struct call *call, size_t index, size_t count, struct named_ids *out);
-void named_ids_deinit(struct named_ids *ids);
-
-// What is told of `IDS numids id [id ...]` that is wrong: each command has its words.
-struct ids_errors {
-    const char *no_word;
-    const char *no_count;
-    const char *too_few;
-};
-// Reads it at `index`, where more may follow. *behind: the argument after the ids.
-bool groups_read_numbered_ids(struct call *call, size_t index, const struct ids_errors *errors,
-                              size_t *behind, struct named_ids *out);
+// For each id whether it was named before. The caller's (mem_free).
+bool *groups_repeated(const struct stream_id *ids, size_t count);
 
 // ---- answering
 
-void groups_reply_id(struct call *call, struct stream_id id);
-void groups_reply_fields(struct call *call, const struct blob *payload);
-// [id, [field, value ...]]
-void groups_reply_entry(struct call *call, struct stream_id id, const struct blob *payload);
 // How long ago it was delivered; -1: it was given back.
 int64_t groups_idle_ms(const struct pending *pending, int64_t now_ms);
 

@@ -19,17 +19,14 @@ enum call_result cmd_xack(struct call *call) {
         count <= sizeof few / sizeof few[0] ? few : mem_alloc_array(count, sizeof *ids);
     bool is_valid = true;
     for (size_t i = 0; i < count && is_valid; i++) {
-        is_valid = groups_read_id(call, 3 + i, 0, &ids[i]);
+        is_valid = streams_arg_id(call, 3 + i, 0, &ids[i]);
     }
-    if (is_valid)
-        reply_int(&call->reply, (int64_t)txn_group_ack(call->txn, &place.at, ids, count));
+    if (is_valid) reply_int(&call->reply, (int64_t)txn_group_ack(call->txn, &place.at, ids, count));
     if (ids != few) mem_free(ids);
     return CALL_DONE;
 }
 
 // ---- XACKDEL
-
-enum references { KEEP_REFERENCES, DROP_REFERENCES, ONLY_ACKED };
 
 enum { NOT_PENDING = -1, DELETED = 1, STILL_REFERENCED = 2 }; // the answers
 
@@ -45,27 +42,25 @@ static size_t read_references(const struct call *call, size_t index, enum refere
     return index + 1;
 }
 
-// Acknowledges, then answers for each id and collects in `gone` what is to be deleted.
+// Acknowledges those that are pending; answers for each of the ids, and collects in `gone` what is
+// to be deleted.
 static void answer_acked(struct call *call, const struct group_place *place,
-                         const struct named_ids *ids, enum references references,
-                         struct id_list *gone) {
+                         const struct streams_ids *named, struct id_list *gone) {
     struct id_list acked = {0};
-    bool *is_acked = mem_alloc_array(ids->count, sizeof *is_acked);
-    struct pending unused;
-    for (size_t i = 0; i < ids->count; i++) {
-        const struct named_id *named = &ids->items[i];
-        is_acked[i] = place->group != NULL && !named->is_repeated &&
-                      group_find(place->group, named->id, &unused);
-        if (is_acked[i]) id_list_add(&acked, named->id);
+    bool *is_out = groups_repeated(named->ids, named->count);
+    for (size_t i = 0; i < named->count; i++) {
+        is_out[i] =
+            is_out[i] || place->group == NULL || !group_find(place->group, named->ids[i], NULL);
+        if (!is_out[i]) id_list_add(&acked, named->ids[i]);
     }
     if (id_list_count(&acked) > 0)
         txn_group_ack(call->txn, &place->at, id_list_items(&acked), id_list_count(&acked));
-    reply_array(&call->reply, ids->count);
-    for (size_t i = 0; i < ids->count; i++) {
-        const struct stream_id id = ids->items[i].id;
-        if (!is_acked[i]) {
+    reply_array(&call->reply, named->count);
+    for (size_t i = 0; i < named->count; i++) {
+        const struct stream_id id = named->ids[i];
+        if (is_out[i]) {
             reply_int(&call->reply, NOT_PENDING);
-        } else if (references == ONLY_ACKED && stream_find(place->stream, id, NULL) &&
+        } else if (named->refs == STREAMS_ACKED && stream_find(place->stream, id, NULL) &&
                    stream_is_referenced(place->stream, id)) {
             reply_int(&call->reply, STILL_REFERENCED);
         } else {
@@ -73,58 +68,43 @@ static void answer_acked(struct call *call, const struct group_place *place,
             reply_int(&call->reply, DELETED);
         }
     }
-    mem_free(is_acked);
+    mem_free(is_out);
     buf_deinit(&acked.items);
 }
 
 // Each id may be in three effects, and with DELREF in one of every group.
 static bool prepare_ackdel(struct call *call, const struct group_place *place, size_t ids,
-                           enum references references) {
+                           enum streams_refs refs) {
     enum { BYTES_PER_ID = 40, BYTES_PER_EFFECT = 128 };
-    const size_t groups = place->stream != NULL && references == DROP_REFERENCES
-                              ? stream_group_count(place->stream)
-                              : 0;
+    const size_t groups =
+        place->stream != NULL && refs == STREAMS_DELREF ? stream_group_count(place->stream) : 0;
     size_t names = call->argv[1].len + call->argv[2].len;
     for (size_t i = 0; i < groups; i++) {
         names += call->argv[1].len + group_name(stream_group_at(place->stream, i)).len;
     }
-    return call_prepare(call,
-                        2 * names + (groups + 3) * (ids * BYTES_PER_ID + BYTES_PER_EFFECT),
+    return call_prepare(call, 2 * names + (groups + 3) * (ids * BYTES_PER_ID + BYTES_PER_EFFECT),
                         groups + 3);
 }
 
-static const struct ids_errors ackdel_errors = {
-    .no_word = "ERR syntax error",
-    .no_count = "ERR Number of IDs must be a positive integer",
-    .too_few = "ERR The `numids` parameter must match the number of arguments",
-};
-
 enum call_result cmd_xackdel(struct call *call) {
-    struct named_ids ids = {0};
-    struct id_list gone = {0};
+    struct streams_ids named;
     struct group_place place;
-    enum references references;
+    struct id_list gone = {0};
     enum call_result result = CALL_DONE;
-    size_t behind;
-    const size_t at = read_references(call, 3, &references);
-    if (!groups_read_numbered_ids(call, at, &ackdel_errors, &behind, &ids)) goto out;
-    if (behind != call->argc) {
-        reply_error(&call->reply, ackdel_errors.too_few);
-        goto out;
-    }
+    if (!streams_arg_refs_and_ids(call, 3, &named)) return CALL_DONE;
     if (!groups_find(call, call->argv[1], call->argv[2], &place)) goto out;
-    if (!prepare_ackdel(call, &place, ids.count, references)) {
+    if (!prepare_ackdel(call, &place, named.count, named.refs)) {
         result = CALL_RETRY;
         goto out;
     }
-    answer_acked(call, &place, &ids, references, &gone);
+    answer_acked(call, &place, &named, &gone);
     const size_t count = id_list_count(&gone);
     if (count == 0) goto out;
-    if (references == DROP_REFERENCES)
+    if (named.refs == STREAMS_DELREF)
         txn_stream_forget(call->txn, call->db, call->argv[1], id_list_items(&gone), count);
     txn_stream_delete(call->txn, call->db, call->argv[1], id_list_items(&gone), count, false);
 out:
-    named_ids_deinit(&ids);
+    mem_free(named.ids);
     buf_deinit(&gone.items);
     return result;
 }
@@ -185,16 +165,16 @@ static int64_t deliveries_after(const struct nack *nack, int64_t deliveries) {
 }
 
 static void give_back(struct call *call, const struct group_place *place,
-                      const struct named_ids *ids, const struct nack *nack) {
+                      const struct stream_id *ids, size_t id_count, const struct nack *nack) {
     struct claims claims = {0};
-    for (size_t i = 0; i < ids->count; i++) {
-        const struct named_id *named = &ids->items[i];
-        struct effect_pending after = {.id = named->id};
+    bool *is_repeated = groups_repeated(ids, id_count);
+    for (size_t i = 0; i < id_count; i++) {
+        struct effect_pending after = {.id = ids[i]};
         struct pending pending;
-        if (named->is_repeated) continue;
-        if (group_find(place->group, named->id, &pending)) {
+        if (is_repeated[i]) continue;
+        if (group_find(place->group, ids[i], &pending)) {
             after.deliveries = deliveries_after(nack, pending.deliveries);
-        } else if (nack->forces && stream_find(place->stream, named->id, NULL)) {
+        } else if (nack->forces && stream_find(place->stream, ids[i], NULL)) {
             after.deliveries = nack->has_retries ? nack->retries : 0;
         } else {
             continue;
@@ -204,25 +184,36 @@ static void give_back(struct call *call, const struct group_place *place,
     const size_t count = claims_count(&claims);
     if (count > 0) txn_group_nack(call->txn, &place->at, claims_items(&claims), count);
     reply_int(&call->reply, (int64_t)count);
+    mem_free(is_repeated);
     buf_deinit(&claims.items);
 }
 
-static const struct ids_errors nack_errors = {
-    .no_word = "ERR syntax error, expected IDS keyword",
-    .no_count = "ERR numids must be a positive integer",
-    .too_few = "ERR number of IDs doesn't match numids",
-};
+// `IDS numids id [id ...]` from argument 4 on.
+static bool read_nack_count(struct call *call, size_t *count) {
+    int64_t value = 0;
+    if (!call_arg_is(call, 4, "ids")) {
+        reply_error(&call->reply, "ERR syntax error, expected IDS keyword");
+        return false;
+    }
+    if (!call_arg_range_i64(call, 5, 1, INT64_MAX, "ERR numids must be a positive integer", &value))
+        return false;
+    if ((uint64_t)value > call->argc - 6) {
+        reply_error(&call->reply, "ERR number of IDs doesn't match numids");
+        return false;
+    }
+    *count = (size_t)value;
+    return true;
+}
 
 enum call_result cmd_xnack(struct call *call) {
-    struct named_ids ids = {0};
+    struct stream_id *ids = NULL;
     struct group_place place;
     struct nack nack = {.mode = NACK_FAIL};
-    size_t behind;
-    if (read_mode(call, 3, &nack.mode) && groups_read_numbered_ids(call, 4, &nack_errors, &behind, &ids) &&
-        read_nack_options(call, behind, &nack) &&
-        groups_need(call, call->argv[1], call->argv[2], &place)) {
-        give_back(call, &place, &ids, &nack);
-    }
-    named_ids_deinit(&ids);
+    size_t count;
+    if (read_mode(call, 3, &nack.mode) && read_nack_count(call, &count) &&
+        streams_arg_ids(call, 6, count, &ids) && read_nack_options(call, 6 + count, &nack) &&
+        groups_need(call, call->argv[1], call->argv[2], &place))
+        give_back(call, &place, ids, count, &nack);
+    mem_free(ids);
     return CALL_DONE;
 }

@@ -1,5 +1,6 @@
 // Taking over what is pending at others: by id (XCLAIM), or by how long it has been idle
 // (XAUTOCLAIM). What is no longer in the stream is dropped when it is met.
+#include "proto/base/mem.h"
 #include "proto/base/num.h"
 #include "server/commands/groups.h"
 #include "server/commands/groups_idle.h"
@@ -21,11 +22,11 @@ static void reply_claims(struct call *call, const struct group_place *place,
     const struct effect_pending *items = claims_items(claims);
     reply_array(&call->reply, claims_count(claims));
     for (size_t i = 0; i < claims_count(claims); i++) {
-        struct blob payload;
+        struct stream_entry entry = {.id = items[i].id};
         if (just_id) {
-            groups_reply_id(call, items[i].id);
-        } else if (stream_find(place->stream, items[i].id, &payload)) {
-            groups_reply_entry(call, items[i].id, &payload);
+            streams_answer_id(call, entry.id);
+        } else if (stream_find(place->stream, entry.id, &entry.payload)) {
+            streams_answer_entry(call, &entry);
         }
     }
 }
@@ -71,7 +72,7 @@ struct claiming {
 // How many arguments from the fifth on are ids: what cannot be read as one is an option.
 static size_t count_ids(const struct call *call) {
     size_t at = 5;
-    while (at < call->argc && groups_is_id(call->argv[at])) {
+    while (at < call->argc && groups_is_id(call, at)) {
         at++;
     }
     return at - 5;
@@ -110,7 +111,7 @@ static bool read_claim_option(struct call *call, size_t *index, struct claiming 
                                   "ERR Invalid RETRYCOUNT option argument for XCLAIM",
                                   &out->retries);
     if (call_arg_is(call, at, "lastid") && has_value)
-        return groups_read_id(call, at + 1, 0, &out->last_id);
+        return streams_arg_id(call, at + 1, 0, &out->last_id);
     const struct slice word = call->argv[at];
     reply_errorf(&call->reply, "ERR Unrecognized XCLAIM option '%.*s'", (int)word.len, word.data);
     return false;
@@ -123,8 +124,7 @@ static bool read_claiming(struct call *call, size_t options_at, struct claiming 
         if (!read_claim_option(call, &i, out)) return false;
     }
     // A lease cannot be extended into the future.
-    if (out->delivered_ms < 0 || out->delivered_ms > call->now_ms)
-        out->delivered_ms = call->now_ms;
+    if (out->delivered_ms < 0 || out->delivered_ms > call->now_ms) out->delivered_ms = call->now_ms;
     return true;
 }
 
@@ -151,12 +151,13 @@ static void claim_one(const struct call *call, const struct group_place *place,
 }
 
 static void claim(struct call *call, struct group_place *place, const struct claiming *claiming,
-                  const struct named_ids *ids) {
+                  const struct stream_id *ids, size_t count) {
     struct taking taking = {0};
-    for (size_t i = 0; i < ids->count; i++) {
-        if (!ids->items[i].is_repeated)
-            claim_one(call, place, claiming, ids->items[i].id, &taking);
+    bool *is_repeated = groups_repeated(ids, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_repeated[i]) claim_one(call, place, claiming, ids[i], &taking);
     }
+    mem_free(is_repeated);
     reply_claims(call, place, &taking.claims, claiming->just_id);
     if (stream_id_compare(claiming->last_id, group_last_id(place->group)) > 0)
         txn_group_set_id(call->txn, &place->at, claiming->last_id,
@@ -168,16 +169,16 @@ static void claim(struct call *call, struct group_place *place, const struct cla
 enum call_result cmd_xclaim(struct call *call) {
     struct claiming claiming = {0};
     struct group_place place;
-    struct named_ids ids = {0};
+    struct stream_id *ids = NULL;
     if (!groups_need(call, call->argv[1], call->argv[2], &place)) return CALL_DONE;
     if (!read_min_idle(call, "ERR Invalid min-idle-time argument for XCLAIM",
                        &claiming.min_idle_ms))
         return CALL_DONE;
     const size_t count = count_ids(call);
     if (read_claiming(call, 5 + count, &claiming) && groups_is_name_short(call, 3) &&
-        named_ids_read(call, 5, count, &ids))
-        claim(call, &place, &claiming, &ids);
-    named_ids_deinit(&ids);
+        streams_arg_ids(call, 5, count, &ids))
+        claim(call, &place, &claiming, ids, count);
+    mem_free(ids);
     return CALL_DONE;
 }
 
@@ -200,7 +201,7 @@ static bool read_sweep(struct call *call, struct sweep *out) {
     if (!read_min_idle(call, "ERR Invalid min-idle-time argument for XAUTOCLAIM",
                        &out->min_idle_ms))
         return false;
-    if (!groups_read_start(call, 5, &out->start)) return false;
+    if (!streams_arg_lower(call, 5, &out->start)) return false;
     for (size_t i = 6; i < call->argc; i++) {
         int64_t count;
         if (call_arg_is(call, i, "count") && i + 1 < call->argc) {
@@ -229,8 +230,7 @@ static void sweep_one(const struct call *call, const struct group_place *place,
     const struct effect_pending after = {
         .id = pending->id,
         .delivered_ms = call->now_ms,
-        .deliveries =
-            sweep->just_id ? pending->deliveries : groups_once_more(pending->deliveries),
+        .deliveries = sweep->just_id ? pending->deliveries : groups_once_more(pending->deliveries),
     };
     claims_add(&taking->claims, &after);
 }
@@ -266,8 +266,7 @@ static struct stream_id sweep_idle(const struct call *call, const struct group_p
             next = id;
             break;
         }
-        if (group_find(place->group, id, &pending))
-            sweep_one(call, place, sweep, &pending, taking);
+        if (group_find(place->group, id, &pending)) sweep_one(call, place, sweep, &pending, taking);
     }
     buf_deinit(&idle.items);
     return next;
@@ -296,7 +295,7 @@ static bool prepare_taking(struct call *call, const struct taking *taking) {
 static void reply_gone(struct call *call, const struct id_list *gone) {
     reply_array(&call->reply, id_list_count(gone));
     for (size_t i = 0; i < id_list_count(gone); i++) {
-        groups_reply_id(call, id_list_items(gone)[i]);
+        streams_answer_id(call, id_list_items(gone)[i]);
     }
 }
 
@@ -311,7 +310,7 @@ enum call_result cmd_xautoclaim(struct call *call) {
     const bool has_room = prepare_taking(call, &taking);
     if (has_room) {
         reply_array(&call->reply, 3);
-        groups_reply_id(call, next);
+        streams_answer_id(call, next);
         reply_claims(call, &place, &taking.claims, sweep.just_id);
         reply_gone(call, &taking.gone);
         take(call, &place, call->argv[3], &taking);

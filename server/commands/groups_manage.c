@@ -45,14 +45,22 @@ static bool need_group(struct call *call, struct group_place *out) {
     return false;
 }
 
-// `$`: the last entry.
+// `$`: the last entry. Not strict: also `-` and `+`.
 static bool read_position(struct call *call, const struct stream *stream, bool is_strict,
                           struct stream_id *out) {
     if (slice_equal(call->argv[4], SLICE("$"))) {
         *out = stream == NULL ? STREAM_ID_MIN : stream_last_id(stream);
         return true;
     }
-    return is_strict ? groups_read_id(call, 4, 0, out) : groups_read_any_id(call, 4, 0, out);
+    if (!is_strict && slice_equal(call->argv[4], SLICE("-"))) {
+        *out = STREAM_ID_MIN;
+        return true;
+    }
+    if (!is_strict && slice_equal(call->argv[4], SLICE("+"))) {
+        *out = STREAM_ID_MAX;
+        return true;
+    }
+    return streams_arg_id(call, 4, 0, out);
 }
 
 enum call_result cmd_xgroup_create(struct call *call) {

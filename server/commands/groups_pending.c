@@ -37,8 +37,8 @@ static void answer_summary(struct call *call, const struct group *group) {
         reply_null_array(&call->reply);
         return;
     }
-    groups_reply_id(call, first.id);
-    groups_reply_id(call, last.id);
+    streams_answer_id(call, first.id);
+    streams_answer_id(call, last.id);
     answer_consumers(call, group);
 }
 
@@ -66,8 +66,8 @@ static bool read_query(struct call *call, struct pending_query *out) {
     }
     if (!call_arg_i64(call, at + 2, &count)) return false;
     out->count = count < 0 ? 0 : (uint64_t)count;
-    if (!groups_read_start(call, at, &out->start)) return false;
-    if (!groups_read_end(call, at + 1, &out->end)) return false;
+    if (!streams_arg_lower(call, at, &out->start)) return false;
+    if (!streams_arg_upper(call, at + 1, &out->end)) return false;
     out->has_consumer = at + 3 < call->argc;
     if (out->has_consumer) out->consumer = call->argv[at + 3];
     return true;
@@ -108,7 +108,7 @@ static void answer_pending(struct call *call, const struct group *group, struct 
     struct pending pending;
     if (!group_find(group, id, &pending)) return; // it was there a moment ago
     reply_array(&call->reply, 4);
-    groups_reply_id(call, id);
+    streams_answer_id(call, id);
     reply_bulk(&call->reply,
                pending.consumer == NULL ? SLICE_EMPTY : consumer_name(pending.consumer));
     reply_int(&call->reply, groups_idle_ms(&pending, call->now_ms));
@@ -190,7 +190,7 @@ enum call_result cmd_xinfo_groups(struct call *call) {
         reply_number(call, "consumers", (int64_t)group_consumer_count(group));
         reply_number(call, "pending", (int64_t)group_pending_count(group));
         reply_bulk_str(&call->reply, "last-delivered-id");
-        groups_reply_id(call, group_last_id(group));
+        streams_answer_id(call, group_last_id(group));
         reply_known(call, "entries-read", group_entries_read(group));
         reply_known(call, "lag", stream_lag(place.stream, group));
     }

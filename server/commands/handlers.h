@@ -141,6 +141,22 @@ command_handler cmd_xrevrange;
 command_handler cmd_xsetid;
 command_handler cmd_xtrim;
 
+// ---- consumer groups
+command_handler cmd_xack;
+command_handler cmd_xackdel;
+command_handler cmd_xautoclaim;
+command_handler cmd_xclaim;
+command_handler cmd_xgroup_create;
+command_handler cmd_xgroup_createconsumer;
+command_handler cmd_xgroup_delconsumer;
+command_handler cmd_xgroup_destroy;
+command_handler cmd_xgroup_setid;
+command_handler cmd_xinfo_consumers;
+command_handler cmd_xinfo_groups;
+command_handler cmd_xnack;
+command_handler cmd_xpending;
+command_handler cmd_xreadgroup;
+
 // ---- the server as a whole
 command_handler cmd_command;
 command_handler cmd_command_count;
