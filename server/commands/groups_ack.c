@@ -30,18 +30,6 @@ enum call_result cmd_xack(struct call *call) {
 
 enum { NOT_PENDING = -1, DELETED = 1, STILL_REFERENCED = 2 }; // the answers
 
-static size_t read_references(const struct call *call, size_t index, enum references *out) {
-    *out = KEEP_REFERENCES;
-    if (call_arg_is(call, index, "keepref")) return index + 1;
-    if (call_arg_is(call, index, "delref")) {
-        *out = DROP_REFERENCES;
-        return index + 1;
-    }
-    if (!call_arg_is(call, index, "acked")) return index;
-    *out = ONLY_ACKED;
-    return index + 1;
-}
-
 // Acknowledges those that are pending; answers for each of the ids, and collects in `gone` what is
 // to be deleted.
 static void answer_acked(struct call *call, const struct group_place *place,
@@ -91,6 +79,7 @@ enum call_result cmd_xackdel(struct call *call) {
     struct group_place place;
     struct id_list gone = {0};
     enum call_result result = CALL_DONE;
+    size_t count;
     if (!streams_arg_refs_and_ids(call, 3, &named)) return CALL_DONE;
     if (!groups_find(call, call->argv[1], call->argv[2], &place)) goto out;
     if (!prepare_ackdel(call, &place, named.count, named.refs)) {
@@ -98,7 +87,7 @@ enum call_result cmd_xackdel(struct call *call) {
         goto out;
     }
     answer_acked(call, &place, &named, &gone);
-    const size_t count = id_list_count(&gone);
+    count = id_list_count(&gone);
     if (count == 0) goto out;
     if (named.refs == STREAMS_DELREF)
         txn_stream_forget(call->txn, call->db, call->argv[1], id_list_items(&gone), count);

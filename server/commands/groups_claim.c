@@ -70,7 +70,7 @@ struct claiming {
 };
 
 // How many arguments from the fifth on are ids: what cannot be read as one is an option.
-static size_t count_ids(const struct call *call) {
+static size_t count_ids(struct call *call) {
     size_t at = 5;
     while (at < call->argc && groups_is_id(call, at)) {
         at++;
