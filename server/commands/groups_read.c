@@ -113,7 +113,10 @@ static bool find_source(struct call *call, const struct streams_read *read, size
         answer_meaningless(call, "+");
         return false;
     }
-    return streams_arg_id(call, id_arg, 0, &out->after);
+    if (!streams_arg_id(call, id_arg, 0, &out->after)) return false;
+    // Nothing can be behind the greatest id; to Redis it is another way to write `>`.
+    out->is_new = stream_id_equal(out->after, STREAM_ID_MAX);
+    return true;
 }
 
 // ---- what a stream gives
