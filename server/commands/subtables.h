@@ -12,6 +12,7 @@ enum {
     MEMORY_SUBCOMMANDS = 2,
     OBJECT_SUBCOMMANDS = 5,
     SLOWLOG_SUBCOMMANDS = 4,
+    XINFO_SUBCOMMANDS = 2,
 };
 
 extern const struct command client_subtable[CLIENT_SUBCOMMANDS];
@@ -21,5 +22,6 @@ extern const struct command latency_subtable[LATENCY_SUBCOMMANDS];
 extern const struct command memory_subtable[MEMORY_SUBCOMMANDS];
 extern const struct command object_subtable[OBJECT_SUBCOMMANDS];
 extern const struct command slowlog_subtable[SLOWLOG_SUBCOMMANDS];
+extern const struct command xinfo_subtable[XINFO_SUBCOMMANDS];
 
 #endif
