@@ -4,12 +4,6 @@
 #include "proto/base/num.h"
 #include "server/commands/handlers.h"
 
-enum {
-    DROP_ID_BYTES = 2 * STREAM_ID_BYTES, // of log: in the effect that drops, and once more
-    DROP_EFFECT_BYTES = 128,             // of log: what an effect costs besides its names and ids
-    DROP_IDS_PER_RECORD = 1024,          // fewer than the store puts into one
-};
-
 // ---- shared
 
 bool streams_find(struct call *call, struct slice key, const struct stream **out) {
@@ -71,36 +65,6 @@ size_t streams_entry_bytes(struct call *call, const struct stream_entry *entry) 
     const size_t bytes = out->len - begin;
     out->len = begin;
     return bytes;
-}
-
-// Room for the ids once, and for those that may be pending once more in each group.
-static bool prepare_drop(struct call *call, const struct streams_drop *drop) {
-    size_t ids = drop->count;
-    size_t bytes = 0;
-    size_t records = 2 + drop->count / DROP_IDS_PER_RECORD;
-    if (drop->refs == STREAMS_DELREF) {
-        for (size_t i = 0; i < stream_group_count(drop->stream); i++) {
-            const struct group *group = stream_group_at(drop->stream, i);
-            const size_t pending = num_min(drop->count, group_pending_count(group));
-            const size_t more = 1 + pending / DROP_IDS_PER_RECORD;
-            ids += pending;
-            bytes += more * (drop->key.len + group_name(group).len + DROP_EFFECT_BYTES);
-            records += more;
-        }
-    }
-    bytes += ids * DROP_ID_BYTES + records * (drop->key.len + DROP_EFFECT_BYTES);
-    return call_prepare(call, bytes, records);
-}
-
-bool streams_drop(struct call *call, const struct streams_drop *drop, size_t *dropped) {
-    *dropped = 0;
-    if (drop->count == 0) return true;
-    if (!prepare_drop(call, drop)) return false;
-    if (drop->refs == STREAMS_DELREF)
-        txn_stream_forget(call->txn, call->db, drop->key, drop->ids, drop->count);
-    *dropped =
-        txn_stream_delete(call->txn, call->db, drop->key, drop->ids, drop->count, drop->is_trim);
-    return true;
 }
 
 // ---- XLEN, XRANGE, XREVRANGE

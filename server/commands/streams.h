@@ -30,17 +30,28 @@ void streams_answer_entry(struct call *call, const struct stream_entry *entry);
 // How many bytes streams_answer_entry takes: for MAXSIZE.
 size_t streams_entry_bytes(struct call *call, const struct stream_entry *entry);
 
-// Drops the entries with these ids and deals with their pending entries as `refs` says (ACKED: the
-// caller has chosen ids that nobody needs). Asks for room: call it before anything is answered.
-// False: return CALL_RETRY. *dropped: how many were there. `is_trim`: see txn_stream_delete.
+// ---- dropping entries, in two steps: the room that it takes is asked for before anything changes
+
 struct streams_drop {
     struct slice key;
     const struct stream *stream;
-    const struct stream_id *ids;
+    const struct stream_id *ids; // not needed for the room
     size_t count;
-    enum streams_refs refs;
-    bool is_trim;
+    enum streams_refs refs; // ACKED: the caller has chosen ids that nobody needs
+    bool is_trim;           // see txn_stream_delete
 };
-bool streams_drop(struct call *call, const struct streams_drop *drop, size_t *dropped);
+struct streams_room { // for call_prepare
+    size_t bytes;
+    size_t records;
+};
+struct streams_room streams_drop_room(const struct streams_drop *drop);
+// Drops the entries and what is pending of them; returns how many entries were there.
+size_t streams_drop(struct call *call, const struct streams_drop *drop);
+
+// The room for a trim of the stream (NULL: none yet), once `added` entries have joined it.
+struct streams_room streams_trim_room(const struct stream *stream, struct slice key,
+                                      const struct streams_trimming *trimming, size_t added);
+// Trims as told (XADD, XTRIM); returns how many entries went.
+size_t streams_trim(struct call *call, struct slice key, const struct streams_trimming *trimming);
 
 #endif

@@ -13,7 +13,7 @@ enum {
     OBJECT_SUBCOMMANDS = 5,
     SLOWLOG_SUBCOMMANDS = 4,
     XGROUP_SUBCOMMANDS = 6,
-    XINFO_SUBCOMMANDS = 3,
+    XINFO_SUBCOMMANDS = 4,
 };
 
 extern const struct command client_subtable[CLIENT_SUBCOMMANDS];

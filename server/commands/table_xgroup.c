@@ -21,7 +21,7 @@ const struct command xgroup_subtable[XGROUP_SUBCOMMANDS] = {
      .keys = KEY_AT(2, KEY_RW | KEY_DELETE),
      .since = "5.0.0", .usage = "key group",
      .brief = "Removes a consumer group.", .complexity = "O(N), N what is pending in it"},
-    {.name = "help", .handler = help_reply, .arity = 2, .traits = COMMAND_WHILE_LOADING | COMMAND_STALE | COMMAND_UNFENCED, .group = GROUP_STREAM,
+    {.name = "help", .handler = help_reply, .arity = 2, .traits = HELPS, .group = GROUP_STREAM,
      .since = "5.0.0", .usage = "",
      .brief = "The subcommands of XGROUP.", .complexity = "O(1)"},
     {.name = "setid", .handler = cmd_xgroup_setid, .arity = -5, .traits = WRITES, .group = GROUP_STREAM,

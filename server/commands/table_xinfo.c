@@ -13,8 +13,12 @@ const struct command xinfo_subtable[XINFO_SUBCOMMANDS] = {
      .keys = KEY_AT(2, KEY_RO | KEY_ACCESS),
      .since = "5.0.0", .usage = "key",
      .brief = "The consumer groups of a stream.", .complexity = "O(N), N the groups"},
-    {.name = "help", .handler = help_reply, .arity = 2, .traits = COMMAND_WHILE_LOADING | COMMAND_STALE | COMMAND_UNFENCED, .group = GROUP_STREAM,
+    {.name = "help", .handler = help_reply, .arity = 2, .traits = HELPS, .group = GROUP_STREAM,
      .since = "5.0.0", .usage = "",
      .brief = "The subcommands of XINFO.", .complexity = "O(1)"},
+    {.name = "stream", .handler = cmd_xinfo_stream, .arity = -3, .traits = READS, .group = GROUP_STREAM,
+     .keys = KEY_AT(2, KEY_RO | KEY_ACCESS),
+     .since = "5.0.0", .usage = "key [FULL [COUNT count]]",
+     .brief = "A stream from outside, or with its groups and consumers.", .complexity = "O(1), FULL: O(N), N what is shown"},
 };
 // clang-format on
