@@ -137,7 +137,8 @@ static void claim_one(const struct call *call, const struct group_place *place,
         if (is_pending) id_list_add(&taking->gone, id);
         return;
     }
-    struct effect_pending after = {.id = id, .delivered_ms = claiming->delivered_ms};
+    struct effect_pending after = {
+        .id = id, .delivered_ms = claiming->delivered_ms, .deliveries = 1}; // FORCE: once
     if (is_pending) {
         if (!is_idle(&pending, claiming->min_idle_ms, call->now_ms)) return;
         after.deliveries = pending.deliveries;

@@ -298,6 +298,11 @@ static void draw_numids(struct drawing *drawing) {
     draw_integer(drawing->workload, 1, 3);
 }
 
+// How long something is to have been idle: rarely so long that nothing is.
+static void draw_min_idle(struct drawing *drawing) {
+    draw_integer(drawing->workload, 0, workload_chance(drawing->workload, 80) ? 20 : 5000);
+}
+
 static void draw_bytes(struct drawing *drawing) {
     draw_integer(drawing->workload, 1, 1000);
 }
@@ -371,6 +376,10 @@ DRAW_OF(draw_protocol, "2", "3", "3", "2", "4", "two")
 DRAW_OF(draw_address, "127.0.0.1:1", "127.0.0.1:99999", "nonsense")
 DRAW_OF(draw_cursor, "0", "0", "0", "0", "1", "17", "-1", "18446744073709551616", "x")
 
+DRAW_OF(draw_group, "g1", "g1", "g1", "g2", "g2", "nobody's", "")
+DRAW_OF(draw_consumer, "c1", "c1", "c2", "c3", "with space", "")
+DRAW_OF(draw_entries_read, "0", "1", "3", "-1", "-2", "100", "x")
+
 // ---- commands within commands
 
 // COMMAND GETKEYS takes a whole command, LATENCY HISTOGRAM names.
@@ -403,6 +412,7 @@ static const struct {
     {"command", draw_command},
     {"command-name", draw_command_name},
     {"connection-name", draw_word},
+    {"consumer", draw_consumer},
     {"count", draw_count},
     {"cursor", draw_cursor},
     {"db", draw_db},
@@ -412,10 +422,12 @@ static const struct {
     {"element", draw_value},
     {"end", draw_bound},
     {"entries-added", draw_number},
+    {"entries-read", draw_entries_read},
     {"event", draw_word},
     {"exactly", draw_count},
     {"field", draw_field},
     {"frequency", draw_number},
+    {"group", draw_group},
     {"id", draw_id},
     {"idempotent-id", draw_word},
     {"idmp-duration", draw_number},
@@ -427,6 +439,7 @@ static const struct {
     {"ip:port", draw_address},
     {"key", draw_key},
     {"last-id", draw_id},
+    {"lastid", draw_id},
     {"len", draw_number},
     {"libname", draw_word},
     {"libver", draw_word},
@@ -435,7 +448,9 @@ static const struct {
     {"maxsize", draw_bytes},
     {"message", draw_value},
     {"milliseconds", draw_milliseconds},
+    {"min-idle-time", draw_min_idle},
     {"module-name", draw_word},
+    {"ms", draw_min_idle},
     {"newkey", draw_key},
     {"num-matches", draw_count},
     {"numids", draw_numids},
