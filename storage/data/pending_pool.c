@@ -52,6 +52,7 @@ static uint32_t fresh_page(struct pending_pool *pool) {
     pool->pages[page] = (struct pending_page){
         .records = mem_alloc(PENDING_PAGE_RECORDS * sizeof(struct pending_record))};
     push_room(pool, page);
+    pool->live++;
     return page;
 }
 
@@ -77,6 +78,7 @@ void pending_pool_give(struct pending_pool *pool, uint32_t handle) {
     mem_free(page->records);
     *page = (struct pending_page){.next = pool->vacant};
     pool->vacant = at + 1;
+    if (--pool->live == 0) pending_pool_deinit(pool);
 }
 
 size_t pending_pool_memory(const struct pending_pool *pool) {

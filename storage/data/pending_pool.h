@@ -1,5 +1,6 @@
 // The records of a group's pending entries, each found by a 32-bit handle that stays while the
-// record does: 32 bytes for one, pages of 64. A page without records gives its memory back.
+// record does: 32 bytes for one, pages of 64. A page without records gives its memory back, and
+// without any page the table of pages does.
 #ifndef ACKD_STORAGE_DATA_PENDING_POOL_H
 #define ACKD_STORAGE_DATA_PENDING_POOL_H
 
@@ -30,6 +31,7 @@ struct pending_pool {
     uint32_t cap;
     uint32_t room;   // first page with room and records, plus 1; 0: none
     uint32_t vacant; // first vacant page, plus 1
+    uint32_t live;   // pages with records
 };
 
 void pending_pool_deinit(struct pending_pool *pool);

@@ -258,14 +258,19 @@ static void relocation_shifts_references_into_the_moved_range_only(void **state)
     const struct effect_value values[] = {
         {.blob = &blobs[0]}, {.bytes = SLICE("x")}, {.blob = &blobs[1]}, {.blob = &blobs[2]}};
     const struct slice fields[] = {SLICE("a"), SLICE("b"), SLICE("c"), SLICE("d")};
-    const enum effect_type types[] = {EFFECT_LIST_PUSH, EFFECT_HASH_SET, EFFECT_STRING_SET};
-    for (size_t i = 0; i < 3; i++) {
+    const struct stream_id ids[] = {{1, 0}, {2, 0}, {3, 0}, {4, 0}};
+    const struct stream_node nodes[] = {{.is_begun = true}, {0}, {0}, {0}};
+    const enum effect_type types[] = {EFFECT_LIST_PUSH, EFFECT_HASH_SET, EFFECT_STRING_SET,
+                                      EFFECT_STREAM_ADD};
+    for (size_t i = 0; i < 4; i++) {
         const struct effect effect = {.type = types[i],
                                       .key = SLICE("k"),
                                       .count = 4,
                                       .end = LIST_TAIL,
                                       .values = types[i] == EFFECT_STRING_SET ? values + 2 : values,
-                                      .fields = types[i] == EFFECT_HASH_SET ? fields : NULL};
+                                      .fields = types[i] == EFFECT_HASH_SET ? fields : NULL,
+                                      .ids = types[i] == EFFECT_STREAM_ADD ? ids : NULL,
+                                      .nodes = types[i] == EFFECT_STREAM_ADD ? nodes : NULL};
         world_encode(&world, &effect);
         effect_relocate(NULL, world.record.type, world.meta.data, world.meta.len,
                         world_lsn_at(NULL, 1, 8), world_lsn_at(NULL, 2, 0),
@@ -282,6 +287,8 @@ static void relocation_shifts_references_into_the_moved_range_only(void **state)
 
 // ---- what does not fit is refused
 
+enum { EFFECTS_MAX = 40 };
+
 // One valid record of every type, for a state as prepare_state leaves it.
 static size_t every_effect(struct effect *out) {
     static const char longer[] =
@@ -292,6 +299,13 @@ static size_t every_effect(struct effect *out) {
     static const struct effect_value held = {.bytes = {longer, sizeof longer - 1}, .on_heap = true};
     static const struct slice fields[] = {{"f", 1}, {"g", 1}, {"h", 1}};
     static const uint32_t indexes[] = {0, 2};
+    static const struct stream_id new_ids[] = {{7, 0}, {7, 1}, {8, 0}};
+    static const struct stream_id old_ids[] = {{1, 0}, {3, 0}};
+    static const struct stream_node nodes[] = {{.is_begun = true, .bytes = 9}, {.fields = 3}, {0}};
+    static const struct effect_pending pending[] = {{{1, 0}, 50, 3}, {{9, 9}, 60, INT64_MAX}};
+    const struct slice s = SLICE("stream");
+    const struct slice g = SLICE("g");
+    const struct slice c = SLICE("c");
     const struct effect effects[] = {
         {.type = EFFECT_KEY_DELETE, .key = SLICE("list")},
         {.type = EFFECT_KEY_EXPIRE, .key = SLICE("list"), .at_ms = 5},
@@ -312,9 +326,69 @@ static size_t every_effect(struct effect *out) {
          .values = values,
          .fields = fields},
         {.type = EFFECT_HASH_REMOVE, .key = SLICE("hash"), .count = 1, .fields = fields},
+        {.type = EFFECT_STREAM_ADD,
+         .key = s,
+         .count = 3,
+         .values = values,
+         .ids = new_ids,
+         .nodes = nodes},
+        {.type = EFFECT_STREAM_TRIM, .key = s, .count = 2, .id = {2, 0}},
+        {.type = EFFECT_STREAM_DELETE, .key = s, .count = 2, .ids = old_ids, .id = {3, 0}},
+        {.type = EFFECT_STREAM_SET_IDS, .key = s, .id = {9, 0}, .total = 20, .offset = 4},
+        {.type = EFFECT_STREAM_CONFIG, .key = s, .offset = 50, .count = 10, .total = 1},
+        {.type = EFFECT_STREAM_IDMP, .key = s, .group = g, .consumer = c, .offset = 1},
+        {.type = EFFECT_STREAM_IDMP_DROP, .key = s, .group = g, .offset = 1},
+        {.type = EFFECT_GROUP_CREATE, .key = s, .group = c, .entries_read = -1},
+        {.type = EFFECT_GROUP_DESTROY, .key = s, .group = g},
+        {.type = EFFECT_GROUP_SET_ID, .key = s, .group = g, .id = {2, 0}, .entries_read = 2},
+        {.type = EFFECT_CONSUMER_CREATE, .key = s, .group = g, .consumer = g, .at_ms = 5},
+        {.type = EFFECT_CONSUMER_DELETE, .key = s, .group = g, .consumer = c},
+        {.type = EFFECT_GROUP_DELIVER,
+         .key = s,
+         .group = g,
+         .consumer = c,
+         .count = 2,
+         .ids = old_ids,
+         .id = {3, 0}},
+        {.type = EFFECT_GROUP_ACK, .key = s, .group = g, .count = 1, .ids = old_ids},
+        {.type = EFFECT_GROUP_CLAIM,
+         .key = s,
+         .group = g,
+         .consumer = c,
+         .count = 2,
+         .pending = pending},
+        {.type = EFFECT_GROUP_NACK, .key = s, .group = g, .count = 2, .pending = pending},
     };
     memcpy(out, effects, sizeof effects);
     return sizeof effects / sizeof effects[0];
+}
+
+// Entries 1-0 to 3-0, a group g with a consumer c who has 1-0 pending, a producer g.
+static void prepare_stream(struct world *world) {
+    static const struct stream_id ids[] = {{1, 0}, {2, 0}, {3, 0}};
+    static const struct stream_node nodes[] = {{.is_begun = true}, {0}, {.is_begun = true}};
+    static const struct effect_value values[] = {
+        {.bytes = {"1", 1}}, {.bytes = {"2", 1}}, {.bytes = {"3", 1}}};
+    const struct effect base = {
+        .key = SLICE("stream"), .group = SLICE("g"), .consumer = SLICE("c"), .count = 1};
+    struct effect effect = base;
+    effect.type = EFFECT_STREAM_ADD;
+    effect.count = 3;
+    effect.values = values;
+    effect.ids = ids;
+    effect.nodes = nodes;
+    world_apply(world, &effect);
+    effect = base;
+    effect.type = EFFECT_GROUP_CREATE;
+    world_apply(world, &effect);
+    effect.type = EFFECT_CONSUMER_CREATE;
+    world_apply(world, &effect);
+    effect.type = EFFECT_STREAM_IDMP;
+    world_apply(world, &effect);
+    effect.type = EFFECT_GROUP_DELIVER;
+    effect.ids = ids;
+    effect.id = ids[0];
+    world_apply(world, &effect);
 }
 
 static void prepare_state(struct world *world) {
@@ -323,11 +397,12 @@ static void prepare_state(struct world *world) {
     world_set(world, 0, "string", SLICE("s"));
     world_set_field(world, 0, "hash", "f", SLICE("v"));
     world_set_field(world, 0, "hash", "g", SLICE("v"));
+    prepare_stream(world);
 }
 
 static void every_effect_applies_whole_and_is_refused_when_cut_anywhere(void **state) {
     (void)state;
-    struct effect effects[32];
+    struct effect effects[EFFECTS_MAX];
     const size_t count = every_effect(effects);
     for (size_t i = 0; i < count; i++) {
         struct world world;
@@ -353,7 +428,7 @@ static void every_effect_applies_whole_and_is_refused_when_cut_anywhere(void **s
 
 static void a_payload_area_of_another_length_is_refused(void **state) {
     (void)state;
-    struct effect effects[32];
+    struct effect effects[EFFECTS_MAX];
     const size_t count = every_effect(effects);
     for (size_t i = 0; i < count; i++) {
         struct world world;
@@ -388,7 +463,7 @@ static void assert_refused(struct world *world, const struct effect *effect) {
 
 static void effects_on_keys_of_another_type_are_refused(void **state) {
     (void)state;
-    struct effect effects[32];
+    struct effect effects[EFFECTS_MAX];
     const size_t count = every_effect(effects);
     struct world world;
     prepare_state(&world);
@@ -398,6 +473,69 @@ static void effects_on_keys_of_another_type_are_refused(void **state) {
         effects[i].key = is_list ? SLICE("hash") : SLICE("list");
         assert_refused(&world, &effects[i]);
     }
+    keyspace_check(world.keyspace);
+    world_deinit(&world);
+}
+
+static void effects_that_do_not_fit_a_stream_are_refused(void **state) {
+    (void)state;
+    struct world world;
+    prepare_state(&world);
+    const struct effect_value x = {.bytes = SLICE("x")};
+    const struct stream_id ids[] = {{3, 0}, {1, 0}, {9, 9}};
+    const struct stream_node goes_on = {0};
+    const struct stream_node begins = {.is_begun = true};
+    const struct effect_pending pending = {.id = {1, 0}};
+    const struct slice s = SLICE("stream");
+    const struct slice g = SLICE("g");
+    const struct slice c = SLICE("c");
+    const struct slice no = SLICE("no");
+    const struct effect effects[] = {
+        {.type = EFFECT_STREAM_ADD,
+         .key = s,
+         .count = 1,
+         .values = &x,
+         .ids = ids, // the last id again
+         .nodes = &begins},
+        {.type = EFFECT_STREAM_ADD,
+         .key = SLICE("new"),
+         .count = 1,
+         .values = &x,
+         .ids = ids,
+         .nodes = &goes_on},
+        {.type = EFFECT_STREAM_TRIM, .key = s, .count = 4, .id = {3, 0}},
+        {.type = EFFECT_STREAM_TRIM, .key = s, .count = 2, .id = {3, 0}},
+        {.type = EFFECT_STREAM_TRIM, .key = s, .count = 0},
+        {.type = EFFECT_STREAM_DELETE, .key = s, .count = 2, .ids = ids},
+        {.type = EFFECT_STREAM_DELETE, .key = s, .count = 1, .ids = &ids[2]},
+        {.type = EFFECT_STREAM_SET_IDS, .key = s, .id = {2, 9}, .offset = 1},
+        {.type = EFFECT_STREAM_SET_IDS, .key = SLICE("new"), .id = {2, 9}, .offset = 1},
+        {.type = EFFECT_STREAM_SET_IDS, .key = s, .id = {9, 0}, .total = UINT64_MAX},
+        {.type = EFFECT_STREAM_CONFIG, .key = s, .offset = 1},
+        {.type = EFFECT_STREAM_IDMP, .key = s, .group = g, .consumer = c},
+        {.type = EFFECT_STREAM_IDMP, .key = s, .group = g, .consumer = g, .offset = 2},
+        {.type = EFFECT_STREAM_IDMP_DROP, .key = s, .group = g, .offset = 2},
+        {.type = EFFECT_STREAM_IDMP_DROP, .key = s, .group = no, .offset = 1},
+        {.type = EFFECT_GROUP_CREATE, .key = s, .group = g},
+        {.type = EFFECT_GROUP_CREATE, .key = SLICE("new"), .group = g},
+        {.type = EFFECT_GROUP_SET_ID, .key = s, .group = g, .entries_read = -2},
+        {.type = EFFECT_GROUP_DESTROY, .key = s, .group = no},
+        {.type = EFFECT_CONSUMER_CREATE, .key = s, .group = g, .consumer = c},
+        {.type = EFFECT_CONSUMER_DELETE, .key = s, .group = g, .consumer = no},
+        {.type = EFFECT_GROUP_DELIVER, .key = s, .group = g, .consumer = no},
+        {.type = EFFECT_GROUP_ACK, .key = s, .group = g, .count = 1, .ids = ids},
+        {.type = EFFECT_GROUP_CLAIM,
+         .key = s,
+         .group = g,
+         .consumer = no,
+         .count = 1,
+         .pending = &pending},
+        {.type = EFFECT_GROUP_NACK, .key = s, .group = no, .count = 1, .pending = &pending},
+    };
+    for (size_t i = 0; i < sizeof effects / sizeof effects[0]; i++) {
+        assert_refused(&world, &effects[i]);
+    }
+    assert_null(world_find(&world, 0, "new"));
     keyspace_check(world.keyspace);
     world_deinit(&world);
 }
@@ -502,6 +640,7 @@ int main(void) {
         cmocka_unit_test(every_effect_applies_whole_and_is_refused_when_cut_anywhere),
         cmocka_unit_test(a_payload_area_of_another_length_is_refused),
         cmocka_unit_test(effects_on_keys_of_another_type_are_refused),
+        cmocka_unit_test(effects_that_do_not_fit_a_stream_are_refused),
         cmocka_unit_test(effects_that_ask_for_more_than_there_is_are_refused),
         cmocka_unit_test(a_reference_that_leads_nowhere_is_refused),
         cmocka_unit_test(an_edit_of_a_string_that_lies_in_the_log_is_refused),
