@@ -2,16 +2,30 @@
 // costs some bytes of log, so that room is asked for before anything changes.
 #include "server/commands/args.h"
 #include "server/commands/handlers.h"
+#include "storage/data/group.h"
 
 enum {
     ELEMENT_BYTES = BLOB_MEMORY_MAX + 32, // of log per element at most: its bytes or a reference
     ELEMENTS_PER_RECORD = 64,             // fewer than the store puts into one
 };
 
+// Groups, consumers (twice: made, and what is pending) and idempotent ids take records of their
+// own.
+static size_t stream_copy_records(const struct stream *stream) {
+    size_t records = stream_idmp(stream).ids + 2 * stream_group_count(stream);
+    for (size_t i = 0; i < stream_group_count(stream); i++) {
+        const struct group *group = stream_group_at(stream, i);
+        records += 2 * group_consumer_count(group);
+        records += group_pending_count(group) / ELEMENTS_PER_RECORD;
+    }
+    return records;
+}
+
 // Asks for the room a copy of the entry takes.
 static bool prepare_copy(struct call *call, const struct entry *entry) {
     size_t elements = 1;
     size_t bytes = 0;
+    size_t records = 4;
     switch ((enum value_type)entry->type) {
     case TYPE_STRING:
         if (blob_kind(&entry->value.string) != BLOB_REF) bytes = blob_len(&entry->value.string);
@@ -24,11 +38,13 @@ static bool prepare_copy(struct call *call, const struct entry *entry) {
         bytes = hash_memory(entry->value.hash); // the fields are among it
         break;
     case TYPE_STREAM:
-        elements = stream_len(entry->value.stream) + stream_group_count(entry->value.stream);
+        elements = stream_len(entry->value.stream);
         bytes = stream_memory(entry->value.stream); // pending entries and names are among it
+        records += stream_copy_records(entry->value.stream);
         break;
     }
-    return call_prepare(call, bytes + elements * ELEMENT_BYTES, 4 + elements / ELEMENTS_PER_RECORD);
+    return call_prepare(call, bytes + elements * ELEMENT_BYTES,
+                        records + elements / ELEMENTS_PER_RECORD);
 }
 
 static enum call_result rename_key(struct call *call, bool only_if_free, bool *renamed) {

@@ -66,6 +66,9 @@ struct content {
     uint32_t indexes[VALUES_MAX];
     char names[VALUES_MAX][4];
     char bytes[LONG_MAX + VALUES_MAX];
+    struct stream_id ids[VALUES_MAX];
+    struct stream_node nodes[VALUES_MAX];
+    struct effect_pending pending[VALUES_MAX];
 };
 
 static void make_values(const struct writer *writer, struct content *content, const uint8_t *order,
@@ -89,14 +92,39 @@ static void make_values(const struct writer *writer, struct content *content, co
     }
 }
 
+// Few groups and ids, so that effects meet what others left.
+static void make_stream_effect(struct content *content, const uint8_t *order,
+                               struct effect *effect) {
+    static const char *const names[] = {"g", "h", ""};
+    effect->group = slice_str(names[order[2] / 8 % 3]);
+    effect->consumer = slice_str(names[order[2] / 32 % 3]);
+    for (size_t i = 0; i < effect->count; i++) {
+        content->ids[i] = (struct stream_id){order[4], order[5] % 16 + i};
+        content->nodes[i] = (struct stream_node){.is_begun = i == 0, .bytes = order[7]};
+        content->pending[i] = (struct effect_pending){content->ids[i], order[6], order[7]};
+    }
+    effect->id = content->ids[effect->count - 1];
+    effect->total = order[6];
+    effect->entries_read = order[7] % 16 - 1;
+    effect->offset = order[6] % 4;
+    if (effect->type != EFFECT_STREAM_ADD) effect->values = NULL;
+    effect->nodes = content->nodes;
+    effect->ids = content->ids;
+    effect->pending = content->pending;
+}
+
 static struct effect make_effect(const struct writer *writer, struct content *content,
                                  const uint8_t *order) {
     static const uint8_t types[] = {
-        EFFECT_KEY_DELETE,    EFFECT_KEY_EXPIRE,   EFFECT_DB_FLUSH,  EFFECT_DB_SWAP,
-        EFFECT_STRING_SET,    EFFECT_STRING_SET,   EFFECT_LIST_PUSH, EFFECT_LIST_PUSH,
-        EFFECT_STRING_APPEND, EFFECT_STRING_WRITE, EFFECT_LIST_POP,  EFFECT_LIST_SET,
-        EFFECT_LIST_INSERT,   EFFECT_LIST_REMOVE,  EFFECT_LIST_TRIM, EFFECT_HASH_SET,
-        EFFECT_HASH_SET,      EFFECT_HASH_REMOVE,
+        EFFECT_KEY_DELETE,    EFFECT_KEY_EXPIRE,       EFFECT_DB_FLUSH,        EFFECT_DB_SWAP,
+        EFFECT_STRING_SET,    EFFECT_STRING_SET,       EFFECT_LIST_PUSH,       EFFECT_LIST_PUSH,
+        EFFECT_STRING_APPEND, EFFECT_STRING_WRITE,     EFFECT_LIST_POP,        EFFECT_LIST_SET,
+        EFFECT_LIST_INSERT,   EFFECT_LIST_REMOVE,      EFFECT_LIST_TRIM,       EFFECT_HASH_SET,
+        EFFECT_HASH_SET,      EFFECT_HASH_REMOVE,      EFFECT_STREAM_ADD,      EFFECT_STREAM_ADD,
+        EFFECT_STREAM_TRIM,   EFFECT_STREAM_DELETE,    EFFECT_STREAM_SET_IDS,  EFFECT_STREAM_CONFIG,
+        EFFECT_STREAM_IDMP,   EFFECT_STREAM_IDMP_DROP, EFFECT_GROUP_CREATE,    EFFECT_GROUP_DESTROY,
+        EFFECT_GROUP_SET_ID,  EFFECT_CONSUMER_CREATE,  EFFECT_CONSUMER_DELETE, EFFECT_GROUP_DELIVER,
+        EFFECT_GROUP_DELIVER, EFFECT_GROUP_ACK,        EFFECT_GROUP_CLAIM,     EFFECT_GROUP_NACK,
     };
     static const char *const keys[] = {"a", "b", "c", "", "a key of some length", "\xff"};
     const size_t count = (size_t)1 + order[3] % VALUES_MAX;
@@ -123,6 +151,7 @@ static struct effect make_effect(const struct writer *writer, struct content *co
     if (has_no_values) effect.values = NULL;
     if (effect.type == EFFECT_DB_FLUSH || effect.type == EFFECT_DB_SWAP) effect.key = SLICE_EMPTY;
     if (effect.type == EFFECT_DB_FLUSH && order[1] % 8 == 0) effect.db = EFFECT_ALL_DATABASES;
+    if (effect.type >= EFFECT_STREAM_ADD) make_stream_effect(content, order, &effect);
     return effect;
 }
 
@@ -296,6 +325,11 @@ static void read_entry(void *context, const struct entry *entry) {
         read_blob(context, &entry->value.string);
     } else if (entry->type == TYPE_HASH) {
         hash_each(entry->value.hash, read_field, context);
+    } else if (entry->type == TYPE_STREAM) {
+        struct stream_cursor cursor = stream_seek(entry->value.stream, STREAM_ID_MIN);
+        struct stream_entry at;
+        while (stream_next(&cursor, &at))
+            read_blob(context, &at.payload);
     } else {
         struct list_cursor cursor = list_cursor_at(entry->value.list, 0);
         struct blob blob;

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "proto/base/rng.h"
+#include "storage/data/group.h"
+#include "storage/data/idmp.h"
 #include "tests/unit/effect_world.h"
 
 enum { KEYS = 12, STEPS = 30000, VALUES_MAX = 20, VALUE_LEN_MAX = 200, DATABASES_USED = 3 };
@@ -15,6 +17,9 @@ struct player {
     struct slice fields[VALUES_MAX];
     char names[VALUES_MAX][8];
     uint32_t indexes[VALUES_MAX];
+    struct stream_id ids[VALUES_MAX];
+    struct stream_node nodes[VALUES_MAX];
+    struct effect_pending pending[VALUES_MAX];
     char key[8];
     unsigned db;
 };
@@ -133,6 +138,112 @@ static void play_on_hash(struct player *player, const struct entry *entry) {
     play(player, &effect);
 }
 
+// One of the effects that need a stream to be there; ids are below 1000.
+static void play_on_group(struct player *player, const struct stream *stream) {
+    const size_t first = below(player, 1000);
+    for (size_t i = 0; i < VALUES_MAX; i++) {
+        player->ids[i] = (struct stream_id){first + i, 0};
+        player->pending[i] = (struct effect_pending){player->ids[i], (int64_t)below(player, 100),
+                                                     (int64_t)below(player, 5)};
+    }
+    struct effect effect = of_key(player, EFFECT_GROUP_CREATE);
+    effect.group = SLICE("g");
+    effect.consumer = below(player, 2) == 0 ? SLICE("c") : SLICE("d");
+    effect.count = 1 + (uint32_t)below(player, VALUES_MAX - 1);
+    effect.entries_read = (int64_t)below(player, 50) - 1;
+    effect.at_ms = (int64_t)below(player, 1000);
+    effect.ids = player->ids;
+    effect.pending = player->pending;
+    const struct group *group = stream_group(stream, effect.group);
+    if (group == NULL) {
+        play(player, &effect);
+        return;
+    }
+    const size_t dice = below(player, 50);
+    struct pending oldest;
+    struct pending_cursor cursor = group_by_time(group);
+    if (group_consumer(group, effect.consumer) == NULL) {
+        effect.type = EFFECT_CONSUMER_CREATE;
+    } else if (dice == 0) {
+        effect.type = below(player, 4) == 0 ? EFFECT_GROUP_DESTROY : EFFECT_CONSUMER_DELETE;
+    } else if (dice == 1) {
+        effect.type = EFFECT_GROUP_SET_ID;
+    } else if (dice < 10) {
+        effect.type = EFFECT_GROUP_NACK;
+    } else if (dice < 20) {
+        effect.type = EFFECT_GROUP_CLAIM;
+    } else if (dice < 40 && pending_next(&cursor, &oldest)) {
+        effect.type = EFFECT_GROUP_ACK;
+        effect.count = 1;
+        effect.ids = &oldest.id;
+    } else {
+        effect.type = EFFECT_GROUP_DELIVER;
+    }
+    play(player, &effect);
+}
+
+static void play_on_producer(struct player *player, const struct stream *stream) {
+    struct effect effect = of_key(player, EFFECT_STREAM_IDMP);
+    effect.group = SLICE("p");
+    snprintf(player->names[0], sizeof player->names[0], "%u", (unsigned)below(player, 20));
+    effect.consumer = slice_str(player->names[0]);
+    struct idmp *idmp = stream_idmp_state(stream);
+    if (idmp == NULL || below(player, 30) == 0) {
+        effect.type = EFFECT_STREAM_CONFIG;
+        effect.offset = 1 + (uint32_t)below(player, 9);
+        effect.count = 10;
+    } else {
+        effect.offset = idmp_surplus(idmp, effect.group, effect.consumer, 5000);
+    }
+    play(player, &effect);
+}
+
+static void play_on_entries(struct player *player, const struct entry *entry) {
+    struct effect effect = of_key(player, EFFECT_STREAM_ADD);
+    const struct stream *stream = entry == NULL ? NULL : entry->value.stream;
+    struct stream_id id = entry == NULL ? STREAM_ID_MIN : stream_last_id(stream);
+    const size_t dice = entry == NULL || stream_len(stream) == 0 ? 0 : below(player, 10);
+    struct stream_entry first;
+    struct stream_cursor cursor = {0};
+    if (dice > 5) cursor = stream_seek(stream, STREAM_ID_MIN);
+    if (dice == 6) {
+        effect.type = EFFECT_STREAM_TRIM;
+        effect.count = (uint32_t)num_min(stream_len(stream), 1 + below(player, 30));
+        for (uint32_t i = 0; i < effect.count; i++)
+            stream_next(&cursor, &first);
+        effect.id = first.id;
+    } else if (dice > 6) {
+        effect.type = EFFECT_STREAM_DELETE;
+        for (size_t i = below(player, stream_len(stream)) + 1; i > 0; i--)
+            stream_next(&cursor, &first);
+        effect.count = 1;
+        effect.ids = &first.id;
+        effect.id = first.id;
+    } else {
+        effect.count = draw_values(player);
+        effect.values = player->values;
+        for (uint32_t i = 0; i < effect.count; i++) {
+            id.seq++;
+            player->ids[i] = id;
+            player->nodes[i] = (struct stream_node){.is_begun = i == 0, .bytes = i};
+        }
+        effect.ids = player->ids;
+        effect.nodes = player->nodes;
+    }
+    play(player, &effect);
+}
+
+static void play_on_stream(struct player *player, const struct entry *entry) {
+    const size_t dice = below(player, 10);
+    if (entry == NULL || dice < 4) {
+        play_on_entries(player, entry);
+    } else if (dice < 9) {
+        play_on_group(player, entry->value.stream);
+    } else {
+        play_on_producer(player, entry->value.stream);
+    }
+}
+
 static void play_on_key(struct player *player, const struct entry *entry) {
     struct effect effect = of_key(player, EFFECT_KEY_EXPIRE);
     effect.at_ms = (int64_t)below(player, 1000);
@@ -158,10 +269,12 @@ static void step(struct player *player) {
         play_on_databases(player);
     } else if (dice < 10) {
         play_on_key(player, entry);
-    } else if (entry == NULL ? key % 3 == 0 : entry->type == TYPE_STRING) {
+    } else if (entry == NULL ? key % 4 == 0 : entry->type == TYPE_STRING) {
         play_on_string(player, entry);
-    } else if (entry == NULL ? key % 3 == 1 : entry->type == TYPE_LIST) {
+    } else if (entry == NULL ? key % 4 == 1 : entry->type == TYPE_LIST) {
         play_on_list(player, entry);
+    } else if (entry == NULL ? key % 4 == 2 : entry->type == TYPE_STREAM) {
+        play_on_stream(player, entry);
     } else {
         play_on_hash(player, entry);
     }

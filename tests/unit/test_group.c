@@ -85,11 +85,11 @@ static void a_consumer_that_goes_takes_what_is_pending_with_it(void **state) {
     group_free(group);
 }
 
-// What a pending entry costs when 16 consumers take a million in turn, and after half of them were
+// What a pending entry costs when 16 consumers take them in turn, and after half of them were
 // claimed by others.
 static void a_pending_entry_costs_at_most_48_bytes(void **state) {
     (void)state;
-    enum { COUNT = 1000000, CONSUMERS = 16 };
+    enum { COUNT = 400000, CONSUMERS = 16 };
     struct group *group = group_new(SLICE("g"));
     struct consumer *consumers[CONSUMERS];
     for (size_t i = 0; i < CONSUMERS; i++) {

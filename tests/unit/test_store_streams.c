@@ -265,7 +265,7 @@ static void a_restart_finds_what_the_model_says(void **state) {
         txn_db_flush(txn, 0);
         make_groups(model, txn);
         txn_commit(txn);
-        for (int step = 0; step < 3000; step++) {
+        for (int step = 0; step < 1500; step++) {
             change(model);
             if (step % 150 != 149) continue;
             keyspace_check(store_keyspace(f->store));
