@@ -128,6 +128,35 @@ command_handler cmd_select;
 command_handler cmd_wait;
 command_handler cmd_waitaof;
 
+// ---- streams
+command_handler cmd_xadd;
+command_handler cmd_xcfgset;
+command_handler cmd_xdel;
+command_handler cmd_xdelex;
+command_handler cmd_xinfo_stream;
+command_handler cmd_xlen;
+command_handler cmd_xrange;
+command_handler cmd_xread;
+command_handler cmd_xrevrange;
+command_handler cmd_xsetid;
+command_handler cmd_xtrim;
+
+// ---- consumer groups
+command_handler cmd_xack;
+command_handler cmd_xackdel;
+command_handler cmd_xautoclaim;
+command_handler cmd_xclaim;
+command_handler cmd_xgroup_create;
+command_handler cmd_xgroup_createconsumer;
+command_handler cmd_xgroup_delconsumer;
+command_handler cmd_xgroup_destroy;
+command_handler cmd_xgroup_setid;
+command_handler cmd_xinfo_consumers;
+command_handler cmd_xinfo_groups;
+command_handler cmd_xnack;
+command_handler cmd_xpending;
+command_handler cmd_xreadgroup;
+
 // ---- the server as a whole
 command_handler cmd_command;
 command_handler cmd_command_count;

@@ -101,8 +101,15 @@ static void reply_key_spec(struct reply *reply, const struct key_spec *spec) {
     reply_map(reply, 3);
     reply_bulk_str(reply, "flags");
     introspect_reply_use(reply, spec->use);
-    reply_typed_spec(reply, "begin_search", "index", 1);
-    reply_number(reply, "index", spec->begin);
+    if (spec->find == KEY_FIND_STREAMS) {
+        reply_typed_spec(reply, "begin_search", "keyword", 2);
+        reply_bulk_str(reply, "keyword");
+        reply_bulk_str(reply, "STREAMS");
+        reply_number(reply, "startfrom", spec->begin);
+    } else {
+        reply_typed_spec(reply, "begin_search", "index", 1);
+        reply_number(reply, "index", spec->begin);
+    }
     switch (spec->find) {
     case KEY_FIND_RANGE:
         reply_typed_spec(reply, "find_keys", "range", 3);
@@ -115,6 +122,12 @@ static void reply_key_spec(struct reply *reply, const struct key_spec *spec) {
         reply_number(reply, "keynumidx", 0);
         reply_number(reply, "firstkey", 1);
         reply_number(reply, "keystep", spec->step);
+        break;
+    case KEY_FIND_STREAMS:
+        reply_typed_spec(reply, "find_keys", "range", 3);
+        reply_number(reply, "lastkey", -1);
+        reply_number(reply, "keystep", 1);
+        reply_number(reply, "limit", 2);
         break;
     }
 }
@@ -199,7 +212,7 @@ enum call_result cmd_command_count(struct call *call) {
 
 // ---- COMMAND DOCS
 
-static const char *group_name(enum command_group group) {
+static const char *command_group_name(enum command_group group) {
     switch (group) {
     case GROUP_CONNECTION:
         return "connection";
@@ -241,7 +254,7 @@ static void reply_doc(struct call *call, const struct command *command, size_t m
     reply_map(reply, 4 + more);
     reply_text(reply, "summary", command->brief);
     reply_text(reply, "since", command->since);
-    reply_text(reply, "group", group_name(command->group));
+    reply_text(reply, "group", command_group_name(command->group));
     reply_text(reply, "complexity", command->complexity);
 }
 

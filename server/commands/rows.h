@@ -35,6 +35,10 @@
     {                                                                                              \
         { (uses), KEY_FIND_KEYNUM, (i), 0, 1 }                                                     \
     }
+#define STREAMS_KEYS(i, uses)                                                                      \
+    {                                                                                              \
+        { (uses), KEY_FIND_STREAMS, (i), 0, 1 }                                                    \
+    }
 
 // What nearly every row says of itself.
 enum {
@@ -45,6 +49,7 @@ enum {
     GROWS = COMMAND_WRITES | COMMAND_GROWS,
     GROWS_FAST = COMMAND_WRITES | COMMAND_GROWS | COMMAND_FAST,
     BLOCKS = COMMAND_WRITES | COMMAND_WAITS,
+    BLOCKS_READS = COMMAND_READS | COMMAND_WAITS,
     BLOCKS_GROWS = COMMAND_WRITES | COMMAND_GROWS | COMMAND_WAITS,
     HELPS = COMMAND_WHILE_LOADING | COMMAND_STALE | COMMAND_UNFENCED,
     SESSION = COMMAND_NO_SCRIPT | HELPS,

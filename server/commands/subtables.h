@@ -12,6 +12,8 @@ enum {
     MEMORY_SUBCOMMANDS = 2,
     OBJECT_SUBCOMMANDS = 5,
     SLOWLOG_SUBCOMMANDS = 4,
+    XGROUP_SUBCOMMANDS = 6,
+    XINFO_SUBCOMMANDS = 4,
 };
 
 extern const struct command client_subtable[CLIENT_SUBCOMMANDS];
@@ -21,5 +23,7 @@ extern const struct command latency_subtable[LATENCY_SUBCOMMANDS];
 extern const struct command memory_subtable[MEMORY_SUBCOMMANDS];
 extern const struct command object_subtable[OBJECT_SUBCOMMANDS];
 extern const struct command slowlog_subtable[SLOWLOG_SUBCOMMANDS];
+extern const struct command xgroup_subtable[XGROUP_SUBCOMMANDS];
+extern const struct command xinfo_subtable[XINFO_SUBCOMMANDS];
 
 #endif

@@ -97,4 +97,24 @@ enum call_result call_wait(struct call *call, const struct slice *keys, size_t c
                            enum value_type value_type, int64_t deadline_ms,
                            enum wait_answer answer);
 
+// What a reader of a consumer group waits for: more than call_wait can say.
+struct call_waiting {
+    const struct slice *keys;
+    size_t key_count;
+    enum value_type value_type;
+    int64_t deadline_ms; // 0: for ever
+    enum wait_answer answer;
+    // Also tried again when a key is gone or of another type, or a group of it is gone.
+    bool minds_loss;
+    // Also tried again when something pending was given back, delivered or claimed, and at
+    // `alarm_ms`, when the oldest can be claimed (0: nothing is pending).
+    bool claims;
+    int64_t alarm_ms;
+    // The argument that names the group; 0: none. Where one waiter of a group finds nothing, those
+    // behind it are not tried.
+    size_t cohort_arg;
+};
+// As call_wait. On a retry only the alarm is taken over.
+enum call_result call_wait_for(struct call *call, const struct call_waiting *waiting);
+
 #endif

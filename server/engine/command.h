@@ -72,14 +72,20 @@ enum key_use {
     KEY_VARIABLE = 1 << 8, // options decide; the others say the most that can happen
 };
 
-enum key_find { KEY_FIND_RANGE, KEY_FIND_KEYNUM };
+enum key_find {
+    KEY_FIND_RANGE,
+    KEY_FIND_KEYNUM,
+    KEY_FIND_STREAMS, // behind the word STREAMS: the first half of all that follows
+};
 
 // Where keys stand in argv. Two specs are enough for all commands so far; unused ones have use
 // KEY_NONE.
 struct key_spec {
     unsigned use;
     enum key_find find;
-    int8_t begin; // index of the first key (RANGE), or of the number of keys (KEYNUM)
+    // Index of the first key (RANGE), of the number of keys (KEYNUM), or from which on the word may
+    // stand (STREAMS).
+    int8_t begin;
     int8_t
         last; // RANGE: last key relative to `begin`; -1: to the end, -2: all but the last argument
     int8_t step; // RANGE

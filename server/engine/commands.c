@@ -123,6 +123,20 @@ const struct command *engine_find_command(const struct engine *engine, struct sl
     return slot == NULL ? NULL : slot->command;
 }
 
+// The keys behind the word STREAMS; as many words follow them.
+static bool find_streams(size_t begin, const struct slice *argv, size_t argc,
+                         struct key_range *out) {
+    size_t word = begin;
+    while (word < argc && !slice_is(argv[word], "streams")) {
+        word++;
+    }
+    const size_t count = word < argc ? (argc - word - 1) / 2 : 0;
+    if (count == 0) return false;
+    out->first = word + 1;
+    out->last = word + count;
+    return true;
+}
+
 bool key_range_find(const struct key_spec *spec, const struct slice *argv, size_t argc,
                     struct key_range *out) {
     if (spec->use == KEY_NONE || (size_t)spec->begin >= argc) return false;
@@ -145,6 +159,8 @@ bool key_range_find(const struct key_spec *spec, const struct slice *argv, size_
         out->last = begin + (size_t)count;
         return true;
     }
+    case KEY_FIND_STREAMS:
+        return find_streams(begin, argv, argc, out);
     }
     return false;
 }

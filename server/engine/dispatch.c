@@ -301,6 +301,7 @@ enum retry_result dispatch_retry(struct waiter *waiter) {
     call.full_name = waiter->slot->full_name;
     call.db = waiter->db;
     call.is_retry = true;
+    if ((call.command->traits & COMMAND_WRITES) == 0) return retry_with_room(waiter, &call);
     const struct log_need need = limits_need(&call, waiter->argument_bytes);
     switch (limits_room(client->engine, &need)) {
     case ROOM_READY:

@@ -48,7 +48,12 @@ struct waiter {
     enum value_type value_type; // what its keys must hold to be worth a retry
     enum wait_answer answer;
     int64_t deadline_ms; // 0: for ever
+    int64_t alarm_ms;    // tried again then; 0: none
+    int64_t due_ms;      // the earlier of the two; 0: not in engine->deadlines
     size_t heap_at;      // place in engine->deadlines
+    bool minds_loss;     // see struct call_waiting
+    bool claims;
+    struct slice cohort; // the group it reads for, of argv; empty: none
     uint64_t arrival;    // smaller: waits longer
     size_t argc;
     struct slice *argv;
@@ -68,7 +73,7 @@ struct stats_sampler {
     unsigned next;
 };
 
-// Waiters with a deadline, the earliest on top of a binary heap.
+// Waiters with a deadline or an alarm, the earliest on top of a binary heap.
 struct wait_heap {
     struct waiter **items;
     size_t count;

@@ -7,6 +7,12 @@
 // transaction of its own. What these change makes further queues ready, at the end of the list: a
 // chain BLMOVE a b -> BLMOVE b c comes out of the loop by itself.
 //
+// A queue collects what has happened to its key (*news*) until it is served; a waiter is tried for
+// the news it asked for. Waiters of one consumer group (a *cohort*) compete for the same entries:
+// when one of them finds nothing, the others behind it are not tried, so that an entry costs one
+// retry and not one for each waiter. A waiter with an alarm (what it waits for becomes claimable by
+// mere passing of time) is tried at that time.
+//
 // Failure modes: the deadline passes, CLIENT UNBLOCK: answered and gone. The client is closed: gone
 // without a word, at once, so that no job is handed to nobody. The log has no room: the waiter
 // keeps its place, its queue is stalled and tried again with the next news from the log.
@@ -21,12 +27,27 @@
 #include "proto/base/num.h"
 #include "server/engine/engine_state.h"
 
-enum { HEAP_MIN = 16 };
+enum {
+    HEAP_MIN = 16,
+    COHORTS_MAX = 8, // that were found to have nothing, remembered while a queue is served
+};
+
+// What happened to a key.
+enum {
+    NEWS_ADDED = 1 << 0,     // there is more than before
+    NEWS_GONE = 1 << 1,      // it, or a group of it, is no more; or it is of another type
+    NEWS_CLAIMABLE = 1 << 2, // an entry was given back, for whoever claims
+    NEWS_DELIVERED = 1 << 3, // something is pending that will be claimable
+    NEWS_CLAIMED = 1 << 4,   // something pending has another time of delivery
+};
 
 struct wait_queue {
     struct dict_entry entry; // in engine->waits[db]
     struct link waiters;     // heads struct wait_link.link, first come first
     struct link ready;       // in engine->ready or engine->stalled
+    unsigned news;           // NEWS_*, since it was last served
+    size_t minders;          // waiters that mind the loss of the key
+    size_t claimers;         // waiters that claim
     bool is_stalled;
     bool is_served; // being walked: not to be freed
     unsigned db;
@@ -83,7 +104,7 @@ static void heap_set(struct wait_heap *heap, size_t at, struct waiter *waiter) {
 static void heap_up(struct wait_heap *heap, size_t at, struct waiter *waiter) {
     while (at > 0) {
         const size_t parent = (at - 1) / 2;
-        if (heap->items[parent]->deadline_ms <= waiter->deadline_ms) break;
+        if (heap->items[parent]->due_ms <= waiter->due_ms) break;
         heap_set(heap, at, heap->items[parent]);
         at = parent;
     }
@@ -95,10 +116,10 @@ static void heap_down(struct wait_heap *heap, size_t at, struct waiter *waiter) 
         size_t child = at * 2 + 1;
         if (child >= heap->count) break;
         if (child + 1 < heap->count &&
-            heap->items[child + 1]->deadline_ms < heap->items[child]->deadline_ms) {
+            heap->items[child + 1]->due_ms < heap->items[child]->due_ms) {
             child++;
         }
-        if (heap->items[child]->deadline_ms >= waiter->deadline_ms) break;
+        if (heap->items[child]->due_ms >= waiter->due_ms) break;
         heap_set(heap, at, heap->items[child]);
         at = child;
     }
@@ -119,16 +140,28 @@ static void heap_remove(struct wait_heap *heap, const struct waiter *waiter) {
     must(heap->items[at] == waiter);
     struct waiter *last = heap->items[--heap->count];
     if (last == waiter) return;
-    if (at > 0 && heap->items[(at - 1) / 2]->deadline_ms > last->deadline_ms) {
+    if (at > 0 && heap->items[(at - 1) / 2]->due_ms > last->due_ms) {
         heap_up(heap, at, last);
     } else {
         heap_down(heap, at, last);
     }
 }
 
+// It is due at the earlier of its deadline and its alarm.
+static void waiter_set_alarm(struct waiter *waiter, int64_t alarm_ms) {
+    struct wait_heap *heap = &waiter->client->engine->deadlines;
+    int64_t due_ms = waiter->deadline_ms;
+    if (alarm_ms != 0 && (due_ms == 0 || alarm_ms < due_ms)) due_ms = alarm_ms;
+    waiter->alarm_ms = alarm_ms;
+    if (due_ms == waiter->due_ms) return;
+    if (waiter->due_ms != 0) heap_remove(heap, waiter);
+    waiter->due_ms = due_ms;
+    if (due_ms != 0) heap_add(heap, waiter);
+}
+
 int64_t wait_next_deadline_ms(const struct engine *engine) {
     const struct wait_heap *heap = &engine->deadlines;
-    return heap->count == 0 ? INT64_MAX : heap->items[0]->deadline_ms;
+    return heap->count == 0 ? INT64_MAX : heap->items[0]->due_ms;
 }
 
 // ---- queues
@@ -159,7 +192,8 @@ static void queue_release(struct engine *engine, struct wait_queue *queue) {
     mem_free(queue);
 }
 
-static void queue_ready(struct engine *engine, struct wait_queue *queue) {
+static void queue_ready(struct engine *engine, struct wait_queue *queue, unsigned news) {
+    queue->news |= news;
     if (queue->is_stalled) {
         link_remove(&queue->ready);
         queue->is_stalled = false;
@@ -167,8 +201,9 @@ static void queue_ready(struct engine *engine, struct wait_queue *queue) {
     if (!link_is_linked(&queue->ready)) link_push_back(&engine->ready, &queue->ready);
 }
 
-static void queue_stall(struct engine *engine, struct wait_queue *queue) {
-    if (link_is_linked(&queue->ready)) return; // became ready again meanwhile
+static void queue_stall(struct engine *engine, struct wait_queue *queue, unsigned news) {
+    queue->news |= news;
+    if (link_is_linked(&queue->ready)) return; // became ready again meanwhile, or is stalled
     queue->is_stalled = true;
     link_push_back(&engine->stalled, &queue->ready);
 }
@@ -208,6 +243,8 @@ static void waiter_hang_on(struct waiter *waiter, struct engine *engine, struct 
     struct wait_link *link = &waiter->links[waiter->link_count++];
     link->waiter = waiter;
     link->queue = queue;
+    queue->minders += waiter->minds_loss;
+    queue->claimers += waiter->claims;
     link_push_back(&queue->waiters, &link->link);
     if (MUTANT(LAST_COME_FIRST_SERVED)) link_remove(&link->link);
     if (MUTANT(LAST_COME_FIRST_SERVED)) link_push_front(&queue->waiters, &link->link);
@@ -218,10 +255,13 @@ static void waiter_free(struct waiter *waiter) {
     struct engine *engine = client->engine;
     must(client->waiter == waiter);
     for (size_t i = 0; i < waiter->link_count; i++) {
+        struct wait_queue *queue = waiter->links[i].queue;
         link_remove(&waiter->links[i].link);
-        queue_release(engine, waiter->links[i].queue);
+        queue->minders -= waiter->minds_loss;
+        queue->claimers -= waiter->claims;
+        queue_release(engine, queue);
     }
-    if (waiter->deadline_ms != 0) heap_remove(&engine->deadlines, waiter);
+    if (waiter->due_ms != 0) heap_remove(&engine->deadlines, waiter);
     client->waiter = NULL;
     engine->blocked_count--;
     mem_free(waiter);
@@ -258,31 +298,57 @@ static void reply_nothing(struct reply *reply, enum wait_answer answer) {
     }
 }
 
-enum call_result call_wait(struct call *call, const struct slice *keys, size_t count,
-                           enum value_type value_type, int64_t deadline_ms,
-                           enum wait_answer answer) {
-    if (call->is_retry) return CALL_WAIT; // with its place and its deadline
-    if (!call->may_wait) {
-        reply_nothing(&call->reply, answer);
-        return CALL_DONE;
-    }
+// An alarm that has passed would ring at once, again and again.
+static int64_t alarm_of(const struct call *call, const struct call_waiting *waiting) {
+    if (waiting->alarm_ms == 0 || waiting->alarm_ms > call->now_ms) return waiting->alarm_ms;
+    return call->now_ms + 1;
+}
+
+static struct waiter *waiter_begin(struct call *call, const struct call_waiting *waiting) {
     struct engine *engine = call->engine;
     must(call->client->waiter == NULL);
-    struct waiter *waiter = waiter_new(call, count);
+    struct waiter *waiter = waiter_new(call, waiting->key_count);
     waiter->client = call->client;
     waiter->slot = commands_slot_of(&engine->index, call->command);
     waiter->db = call->db;
-    waiter->value_type = value_type;
-    waiter->answer = answer;
-    waiter->deadline_ms = deadline_ms;
+    waiter->value_type = waiting->value_type;
+    waiter->answer = waiting->answer;
     waiter->arrival = engine->arrivals++;
-    for (size_t i = 0; i < count; i++) {
-        waiter_hang_on(waiter, engine, keys[i]);
-    }
-    if (deadline_ms != 0) heap_add(&engine->deadlines, waiter);
+    waiter->minds_loss = waiting->minds_loss;
+    waiter->claims = waiting->claims;
+    if (waiting->cohort_arg > 0) waiter->cohort = waiter->argv[waiting->cohort_arg];
+    waiter->deadline_ms = waiting->deadline_ms;
     call->client->waiter = waiter;
     engine->blocked_count++;
+    return waiter;
+}
+
+enum call_result call_wait_for(struct call *call, const struct call_waiting *waiting) {
+    if (call->is_retry) { // with its place and its deadline
+        waiter_set_alarm(call->client->waiter, alarm_of(call, waiting));
+        return CALL_WAIT;
+    }
+    if (!call->may_wait) {
+        reply_nothing(&call->reply, waiting->answer);
+        return CALL_DONE;
+    }
+    struct waiter *waiter = waiter_begin(call, waiting);
+    for (size_t i = 0; i < waiting->key_count; i++) {
+        waiter_hang_on(waiter, call->engine, waiting->keys[i]);
+    }
+    waiter_set_alarm(waiter, alarm_of(call, waiting));
     return CALL_WAIT;
+}
+
+enum call_result call_wait(struct call *call, const struct slice *keys, size_t count,
+                           enum value_type value_type, int64_t deadline_ms,
+                           enum wait_answer answer) {
+    const struct call_waiting waiting = {.keys = keys,
+                                         .key_count = count,
+                                         .value_type = value_type,
+                                         .deadline_ms = deadline_ms,
+                                         .answer = answer};
+    return call_wait_for(call, &waiting);
 }
 
 // ---- not served
@@ -304,10 +370,23 @@ static void answer_unserved(struct waiter *waiter, const char *error) {
     waiter_finish(waiter, MUTANT(TIMEOUT_NOT_FENCED) ? 0 : log_end_lsn(engine->log));
 }
 
+// Its alarm has come. The retry sets the next one, or serves it.
+static void waiter_ring(struct engine *engine, struct waiter *waiter) {
+    waiter_set_alarm(waiter, 0);
+    if (dispatch_retry(waiter) == RETRY_STALLED)
+        queue_stall(engine, waiter->links[0].queue, NEWS_CLAIMED);
+}
+
 void wait_time_out(struct engine *engine) {
     if (MUTANT(TIMEOUT_NEVER_FIRES)) return;
     while (wait_next_deadline_ms(engine) <= engine_now_ms(engine)) {
-        answer_unserved(engine->deadlines.items[0], NULL);
+        struct waiter *waiter = engine->deadlines.items[0];
+        // What becomes claimable in the last moment is still served.
+        if (waiter->alarm_ms != 0 && waiter->alarm_ms <= engine_now_ms(engine)) {
+            waiter_ring(engine, waiter);
+        } else {
+            answer_unserved(waiter, NULL);
+        }
     }
 }
 
@@ -366,9 +445,68 @@ static void ready_all(struct engine *engine, unsigned one, unsigned other) {
     if (other != one) count += collect_queues(engine, other, queues + count);
     qsort(queues, count, sizeof(struct wait_queue *), compare_queues);
     for (size_t i = 0; i < count; i++) {
-        queue_ready(engine, queues[i]);
+        queue_ready(engine, queues[i], NEWS_ADDED | NEWS_GONE);
     }
     mem_free(queues);
+}
+
+// A database was emptied: who minds is told.
+static void flushed(struct engine *engine, unsigned db) {
+    struct wait_queue **queues =
+        mem_alloc_array(dict_count(&engine->waits[db]), sizeof(struct wait_queue *));
+    const size_t count = collect_queues(engine, db, queues);
+    qsort(queues, count, sizeof(struct wait_queue *), compare_queues);
+    for (size_t i = 0; i < count; i++) {
+        if (queues[i]->minders > 0) queue_ready(engine, queues[i], NEWS_GONE);
+    }
+    mem_free(queues);
+}
+
+// What the effect is to those who wait for its key.
+static unsigned news_of(const struct effect_outcome *outcome) {
+    unsigned news = 0;
+    if (outcome->value_type != 0 && (outcome->created || outcome->added > 0)) news |= NEWS_ADDED;
+    if (outcome->value_type != TYPE_STREAM) return news | NEWS_GONE; // for those of streams
+    switch (outcome->type) {
+    case EFFECT_GROUP_DESTROY:
+        return news | NEWS_GONE;
+    case EFFECT_GROUP_SET_ID:
+        return news | NEWS_ADDED; // what was read may be read again
+    case EFFECT_GROUP_DELIVER:
+        return news | NEWS_DELIVERED;
+    case EFFECT_GROUP_CLAIM:
+        return news | NEWS_CLAIMED;
+    case EFFECT_GROUP_NACK:
+        return news | NEWS_CLAIMABLE;
+    case EFFECT_KEY_DELETE:
+    case EFFECT_KEY_EXPIRE:
+    case EFFECT_DB_FLUSH:
+    case EFFECT_DB_SWAP:
+    case EFFECT_STRING_SET:
+    case EFFECT_STRING_APPEND:
+    case EFFECT_STRING_WRITE:
+    case EFFECT_LIST_PUSH:
+    case EFFECT_LIST_POP:
+    case EFFECT_LIST_SET:
+    case EFFECT_LIST_INSERT:
+    case EFFECT_LIST_REMOVE:
+    case EFFECT_LIST_TRIM:
+    case EFFECT_HASH_SET:
+    case EFFECT_HASH_REMOVE:
+    case EFFECT_STREAM_ADD:
+    case EFFECT_STREAM_TRIM:
+    case EFFECT_STREAM_DELETE:
+    case EFFECT_STREAM_SET_IDS:
+    case EFFECT_STREAM_CONFIG:
+    case EFFECT_STREAM_IDMP:
+    case EFFECT_STREAM_IDMP_DROP:
+    case EFFECT_GROUP_CREATE:
+    case EFFECT_CONSUMER_CREATE:
+    case EFFECT_CONSUMER_DELETE:
+    case EFFECT_GROUP_ACK:
+        return news;
+    }
+    return news;
 }
 
 void wait_observe(struct engine *engine, const struct effect_outcome *outcome) {
@@ -378,28 +516,75 @@ void wait_observe(struct engine *engine, const struct effect_outcome *outcome) {
         ready_all(engine, outcome->db, outcome->other_db);
         return;
     }
-    if (outcome->value_type == 0 || !(outcome->created || outcome->added > 0)) return;
+    if (outcome->type == EFFECT_DB_FLUSH) {
+        for (unsigned db = 0; db < engine->database_count; db++) {
+            if (outcome->db == db || outcome->db == EFFECT_ALL_DATABASES) flushed(engine, db);
+        }
+        return;
+    }
     struct wait_queue *queue = queue_find(engine, outcome->db, outcome->key);
-    if (queue != NULL) queue_ready(engine, queue);
+    if (queue == NULL) return;
+    unsigned news = news_of(outcome);
+    if (queue->minders == 0) news &= ~(unsigned)NEWS_GONE;
+    if (queue->claimers == 0) news &= (unsigned)(NEWS_ADDED | NEWS_GONE);
+    if (news != 0) queue_ready(engine, queue, news);
+}
+
+// Cohorts that have been found to have nothing more, while a queue is served.
+struct spent {
+    struct slice cohorts[COHORTS_MAX];
+    size_t count;
+};
+
+static bool spent_has(const struct spent *spent, struct slice cohort) {
+    for (size_t i = 0; i < spent->count; i++) {
+        if (slice_equal(spent->cohorts[i], cohort)) return true;
+    }
+    return false;
+}
+
+static bool is_news_to(const struct waiter *waiter, unsigned news, bool is_there,
+                       const struct spent *spent) {
+    if ((news & NEWS_GONE) != 0 && waiter->minds_loss) return true;
+    if (!is_there) return false;
+    if (waiter->claims) {
+        if ((news & (NEWS_CLAIMED | NEWS_CLAIMABLE)) != 0) return true;
+        if ((news & NEWS_DELIVERED) != 0 && waiter->alarm_ms == 0) return true;
+    }
+    if ((news & NEWS_ADDED) == 0) return false;
+    return waiter->cohort.len == 0 || !spent_has(spent, waiter->cohort);
+}
+
+// Tries it, and remembers whether its cohort need not be tried any more.
+static enum retry_result serve_waiter(struct waiter *waiter, struct spent *spent) {
+    const enum retry_result result = dispatch_retry(waiter);
+    if (result != RETRY_WAITS || waiter->cohort.len == 0) return result;
+    if (spent->count < COHORTS_MAX && !spent_has(spent, waiter->cohort))
+        spent->cohorts[spent->count++] = waiter->cohort;
+    return result;
 }
 
 static void queue_serve(struct engine *engine, struct wait_queue *queue) {
     const struct keyspace *keyspace = store_keyspace(engine->store);
+    const unsigned news = queue->news;
+    struct spent spent = {.count = 0};
     bool is_stalled = false;
     queue->is_served = true;
+    queue->news = 0;
     struct link *node;
     struct link *spare;
     link_each(node, spare, &queue->waiters) {
         struct waiter *waiter = link_entry(node, struct wait_link, link)->waiter;
         const struct entry *entry =
             keyspace_find(keyspace, queue->db, queue_key(queue), engine_now_ms(engine));
-        if (entry == NULL) break;
-        if (entry->type != waiter->value_type) continue;
-        if (dispatch_retry(waiter) == RETRY_STALLED) is_stalled = true;
+        if (entry == NULL && (news & NEWS_GONE) == 0) break;
+        const bool is_there = entry != NULL && entry->type == waiter->value_type;
+        if (!is_news_to(waiter, news, is_there, &spent)) continue;
+        if (serve_waiter(waiter, &spent) == RETRY_STALLED) is_stalled = true;
         if (MUTANT(ONE_WAITER_PER_PUSH)) break;
     }
     queue->is_served = false;
-    if (is_stalled) queue_stall(engine, queue);
+    if (is_stalled) queue_stall(engine, queue, news);
     queue_release(engine, queue);
 }
 
@@ -417,6 +602,6 @@ void wait_unstall(struct engine *engine) {
     for (;;) {
         struct link *node = link_first(&engine->stalled);
         if (node == NULL) return;
-        queue_ready(engine, link_entry(node, struct wait_queue, ready));
+        queue_ready(engine, link_entry(node, struct wait_queue, ready), 0);
     }
 }

@@ -46,6 +46,10 @@ struct options {
     int64_t slowlog_max_len;
     int64_t latency_monitor_threshold_ms;
     int64_t hz;
+    int64_t stream_node_max_entries; // fixed, as the next
+    uint64_t stream_node_max_bytes;
+    int64_t stream_idmp_duration_s; // of streams that are made from now on, as the next
+    int64_t stream_idmp_max_size;
     char *appendonly;  // "yes", fixed
     char *appendfsync; // "always", fixed
     char *save;        // "", fixed

@@ -14,6 +14,8 @@ enum {
     SEGMENT_MIN = 64 << 10, // tests cycle through small ones
     SEGMENT_MAX = 64 << 20, // references have 23 bits for the offset, in units of 8 bytes
     SLOTS_AHEAD_MAX = 1024,
+    IDMP_DURATION_MAX_S = 86400,
+    IDMP_SIZE_MAX = 10000,
     SYNC_DELAY_MAX_US = 10 * 1000 * 1000,
 };
 
@@ -107,6 +109,18 @@ static const struct option rows[] = {
      .brief = "Microseconds from which a command enters the slow log; -1: none"},
     {.name = "slowlog-max-len", .kind = OPTION_KIND_INTEGER, .field = FIELD(slowlog_max_len), .standard = "128",
      .min = 0, .max = INT64_MAX, .flags = OPTION_MUTABLE, .brief = "Entries the slow log keeps"},
+    {.name = "stream-idmp-duration", .kind = OPTION_KIND_INTEGER, .field = FIELD(stream_idmp_duration_s),
+     .standard = "100", .min = 1, .max = IDMP_DURATION_MAX_S, .flags = OPTION_MUTABLE,
+     .brief = "Seconds for which a new stream remembers idempotent ids; XCFGSET changes it for one stream"},
+    {.name = "stream-idmp-maxsize", .kind = OPTION_KIND_INTEGER, .field = FIELD(stream_idmp_max_size),
+     .standard = "100", .min = 1, .max = IDMP_SIZE_MAX, .flags = OPTION_MUTABLE,
+     .brief = "Idempotent ids of each producer that a new stream remembers"},
+    {.name = "stream-node-max-bytes", .kind = OPTION_KIND_BYTES, .field = FIELD(stream_node_max_bytes),
+     .standard = "4096", .min = 0, .max = INT64_MAX, .flags = OPTION_FIXED | OPTION_MUTABLE,
+     .brief = "where nodes end is part of what is logged"},
+    {.name = "stream-node-max-entries", .kind = OPTION_KIND_INTEGER, .field = FIELD(stream_node_max_entries),
+     .standard = "100", .min = 0, .max = INT64_MAX, .flags = OPTION_FIXED | OPTION_MUTABLE,
+     .brief = "where nodes end is part of what is logged"},
     {.name = "tcp-backlog", .kind = OPTION_KIND_INTEGER, .field = FIELD(tcp_backlog), .standard = "511",
      .min = 0, .max = INT32_MAX, .brief = "Connections the kernel queues until they are accepted"},
     {.name = "tcp-keepalive", .kind = OPTION_KIND_INTEGER, .field = FIELD(tcp_keepalive_s), .standard = "300",

@@ -124,7 +124,20 @@ def matches(raw, expected, protocol):
     if expected.startswith("/"):
         return re.search(expected.strip("/").encode(), raw, re.S) is not None, expected.encode()
     wanted = literal(expected, protocol)
-    return raw == wanted, wanted
+    if ANY not in wanted or raw.startswith(b"<"):
+        return raw == wanted, wanted
+    return like(decode(raw), decode(wanted)), wanted
+
+
+ANY = b"+any\r\n"  # stands within a wanted reply for whatever is there
+
+
+def like(node, wanted):
+    if wanted == ("+", b"any"):
+        return True
+    if node[0] != wanted[0] or node[0] not in AGGREGATES or None in (node[1], wanted[1]):
+        return node == wanted
+    return len(node[1]) == len(wanted[1]) and all(map(like, node[1], wanted[1]))
 
 
 def literal(text, protocol):
@@ -147,6 +160,8 @@ def read_node(marks, protocol):
     if word == b"txt":
         value = rest[0][0]
         return (("=", b"txt:" + value) if protocol == 3 else ("$", value)), rest[1:]
+    if word == b"any":
+        return ("+", b"any"), rest
     if word in (b"nil", b"nilarray"):
         if protocol == 3:
             return ("_", b""), rest

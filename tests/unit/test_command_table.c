@@ -175,6 +175,11 @@ static void check_key_spec(const struct row *row, const struct key_spec *spec) {
         row_must(row, (traits & COMMAND_MOVABLE_KEYS) != 0, "counted keys are movable");
         return;
     }
+    if (spec->find == KEY_FIND_STREAMS) {
+        row_must(row, (traits & COMMAND_MOVABLE_KEYS) != 0, "keys behind a word are movable");
+        row_must(row, strstr(row->command->usage, "STREAMS key [key ...]") != NULL, "STREAMS");
+        return;
+    }
     row_must(row, spec->step >= 1 && spec->last >= -2, "step and last");
     row_must(row, spec->begin < (arity < 0 ? -arity : arity), "the first key is demanded");
     row_must(row, arity < 0 || spec->begin + spec->last < arity, "the last key is an argument");

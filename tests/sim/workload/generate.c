@@ -92,9 +92,24 @@ static void draw_one(struct drawing *drawing, uint16_t first) {
     draw_demanded(drawing, at);
 }
 
+// Whether what comes again are the ids behind the word STREAMS: as many as there are keys.
+static bool are_ids_of_keys(const struct drawing *drawing, uint16_t child) {
+    const struct usage_node *nodes = drawing->leaf->usage.nodes;
+    const struct usage_node *node = &nodes[child];
+    if (node->kind == USAGE_ALL) node = &nodes[node->child];
+    return drawing->leaf->row->keys[0].find == KEY_FIND_STREAMS &&
+           slice_equal(node->text, SLICE("id"));
+}
+
 // Mostly a few times; now and then so often that one command fills several records.
 static void draw_again(struct drawing *drawing, uint16_t child) {
     struct workload *workload = drawing->workload;
+    if (are_ids_of_keys(drawing, child)) {
+        for (size_t i = 1; i < drawing->keys; i++) {
+            draw_children(drawing, child);
+        }
+        return;
+    }
     const bool is_many = workload_below(workload, 100) == 0;
     const size_t max = is_many ? AGAIN_MANY_MAX : AGAIN_MAX;
     for (size_t i = 0; i < max && workload_chance(workload, is_many ? 95 : AGAIN_PERCENT); i++) {

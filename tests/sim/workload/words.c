@@ -256,6 +256,62 @@ static void draw_number(struct drawing *drawing) {
     draw_integer(drawing->workload, 0, 100);
 }
 
+// ---- streams
+
+// Few small ids, so that they meet; ids of about now, where `*` puts entries; now and then a word
+// that only some commands take.
+static void draw_id(struct drawing *drawing) {
+    static const char *const odd[] = {"-",   "+",    "$",   ">",     "0", "0-0",
+                                      "5-*", "(1-1", "abc", "1-1-1", "*", "18446744073709551615",
+                                      "",    "-1",   "1-",  "007-1"};
+    struct workload *workload = drawing->workload;
+    char text[48];
+    if (workload_chance(workload, 10)) {
+        workload_text(workload, odd[workload_below(workload, sizeof odd / sizeof odd[0])]);
+        return;
+    }
+    const bool is_small = workload_chance(workload, 60);
+    const long long ms =
+        is_small ? (long long)workload_below(workload, 4) + 1
+                 : (long long)workload->now_ms - (long long)workload_below(workload, 20);
+    snprintf(text, sizeof text, "%lld-%zu", ms, workload_below(workload, is_small ? 40 : 3));
+    workload_text(workload, text);
+}
+
+// XRANGE wants ids, LRANGE indexes.
+static void draw_bound(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    if (drawing->leaf->row->group != GROUP_STREAM) {
+        draw_index(drawing);
+    } else if (workload_chance(workload, 50)) {
+        workload_text(workload, workload_chance(workload, 50) ? "-" : "+");
+    } else {
+        draw_id(drawing);
+    }
+}
+
+// MAXLEN or MINID: either is read as either.
+static void draw_threshold(struct drawing *drawing) {
+    if (workload_chance(drawing->workload, 70)) {
+        draw_integer(drawing->workload, 0, 50);
+    } else {
+        draw_id(drawing);
+    }
+}
+
+static void draw_numids(struct drawing *drawing) {
+    draw_integer(drawing->workload, 1, 3);
+}
+
+// How long something is to have been idle: rarely so long that nothing is.
+static void draw_min_idle(struct drawing *drawing) {
+    draw_integer(drawing->workload, 0, workload_chance(drawing->workload, 80) ? 20 : 5000);
+}
+
+static void draw_bytes(struct drawing *drawing) {
+    draw_integer(drawing->workload, 1, 1000);
+}
+
 // ---- times
 
 static void draw_milliseconds(struct drawing *drawing) {
@@ -325,6 +381,10 @@ DRAW_OF(draw_protocol, "2", "3", "3", "2", "4", "two")
 DRAW_OF(draw_address, "127.0.0.1:1", "127.0.0.1:99999", "nonsense")
 DRAW_OF(draw_cursor, "0", "0", "0", "0", "1", "17", "-1", "18446744073709551616", "x")
 
+DRAW_OF(draw_group, "g1", "g1", "g1", "g2", "g2", "nobody's", "")
+DRAW_OF(draw_consumer, "c1", "c1", "c2", "c3", "with space", "")
+DRAW_OF(draw_entries_read, "0", "1", "3", "-1", "-2", "100", "x")
+
 // ---- commands within commands
 
 // COMMAND GETKEYS takes a whole command, LATENCY HISTOGRAM names.
@@ -357,6 +417,7 @@ static const struct {
     {"command", draw_command},
     {"command-name", draw_command_name},
     {"connection-name", draw_word},
+    {"consumer", draw_consumer},
     {"count", draw_count},
     {"cursor", draw_cursor},
     {"db", draw_db},
@@ -364,25 +425,40 @@ static const struct {
     {"destination", draw_key},
     {"destination-db", draw_db},
     {"element", draw_value},
-    {"end", draw_index},
+    {"end", draw_bound},
+    {"entries-added", draw_number},
+    {"entries-read", draw_entries_read},
     {"event", draw_word},
     {"exactly", draw_count},
     {"field", draw_field},
     {"frequency", draw_number},
+    {"group", draw_group},
+    {"id", draw_id},
+    {"idempotent-id", draw_word},
+    {"idmp-duration", draw_number},
+    {"idmp-maxsize", draw_number},
     {"increment", draw_increment},
     {"index", draw_index_or_db},
     {"index1", draw_db},
     {"index2", draw_db},
     {"ip:port", draw_address},
     {"key", draw_key},
+    {"last-id", draw_id},
+    {"lastid", draw_id},
     {"len", draw_number},
     {"libname", draw_word},
     {"libver", draw_word},
+    {"max-deleted-id", draw_id},
+    {"maxcount", draw_number},
+    {"maxsize", draw_bytes},
     {"message", draw_value},
     {"milliseconds", draw_milliseconds},
+    {"min-idle-time", draw_min_idle},
     {"module-name", draw_word},
+    {"ms", draw_min_idle},
     {"newkey", draw_key},
     {"num-matches", draw_count},
+    {"numids", draw_numids},
     {"numkeys", draw_numkeys},
     {"numlocal", draw_number},
     {"numreplicas", draw_number},
@@ -391,15 +467,17 @@ static const struct {
     {"password", draw_word},
     {"pattern", draw_pattern},
     {"pivot", draw_value},
+    {"producer-id", draw_word},
     {"protover", draw_protocol},
     {"rank", draw_index},
     {"seconds", draw_seconds},
     {"section", draw_section},
     {"serialized-value", draw_value},
     {"source", draw_key},
-    {"start", draw_index},
+    {"start", draw_bound},
     {"stop", draw_index},
     {"subcommand", draw_word},
+    {"threshold", draw_threshold},
     {"timeout", draw_timeout},
     {"ttl", draw_milliseconds},
     {"type", draw_type},

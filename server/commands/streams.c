@@ -1,0 +1,154 @@
+// Streams by their ends and by ranges of ids, and what the other stream files share.
+#include "server/commands/streams.h"
+
+#include "proto/base/num.h"
+#include "server/commands/handlers.h"
+
+// ---- shared
+
+bool streams_find(struct call *call, struct slice key, const struct stream **out) {
+    const struct entry *entry;
+    *out = NULL;
+    if (call->is_retry) {
+        entry = call_lookup(call, key);
+        if (entry != NULL && entry->type != TYPE_STREAM) return true;
+    } else if (!call_lookup_type(call, key, TYPE_STREAM, &entry)) {
+        return false;
+    }
+    if (entry != NULL) *out = entry->value.stream;
+    return true;
+}
+
+size_t streams_format_id(char *out, struct stream_id id) {
+    size_t len = num_format_u64(out, id.ms);
+    out[len++] = '-';
+    return len + num_format_u64(out + len, id.seq);
+}
+
+void streams_answer_id(struct call *call, struct stream_id id) {
+    char text[STREAMS_ID_TEXT_MAX];
+    reply_bulk(&call->reply, slice_of(text, streams_format_id(text, id)));
+}
+
+static void answer_damaged(struct call *call) {
+    reply_error(&call->reply,
+                "ERR CORRUPT the stored entry is damaged and is not served; ackd-check "
+                "on the data directory tells what else is hurt");
+}
+
+void streams_answer_fields(struct call *call, const struct blob *payload) {
+    struct stream_fields fields;
+    struct slice bytes;
+    struct slice string;
+    if (!call_bytes(call, payload, &bytes)) return;
+    if (!stream_fields_begin(&fields, bytes)) {
+        answer_damaged(call);
+        return;
+    }
+    reply_array(&call->reply, fields.count);
+    while (stream_fields_next(&fields, &string)) {
+        reply_bulk(&call->reply, string);
+    }
+}
+
+void streams_answer_entry(struct call *call, const struct stream_entry *entry) {
+    reply_array(&call->reply, 2);
+    streams_answer_id(call, entry->id);
+    streams_answer_fields(call, &entry->payload);
+}
+
+// Written into the reply and taken out again: nothing else knows how long it gets.
+size_t streams_entry_bytes(struct call *call, const struct stream_entry *entry) {
+    struct buf *out = call->reply.out;
+    const size_t begin = out->len;
+    streams_answer_entry(call, entry);
+    const size_t bytes = out->len - begin;
+    out->len = begin;
+    return bytes;
+}
+
+// ---- XLEN, XRANGE, XREVRANGE
+
+enum call_result cmd_xlen(struct call *call) {
+    const struct stream *stream;
+    if (!streams_find(call, call->argv[1], &stream)) return CALL_DONE;
+    reply_int(&call->reply, stream == NULL ? 0 : (int64_t)stream_len(stream));
+    return CALL_DONE;
+}
+
+struct range {
+    struct stream_id from;
+    struct stream_id to;
+    bool is_backward;
+    uint64_t count;
+};
+
+static bool range_has(const struct range *range, struct stream_id id) {
+    return stream_id_compare(id, range->from) >= 0 && stream_id_compare(id, range->to) <= 0;
+}
+
+static struct stream_cursor range_begin(const struct stream *stream, const struct range *range) {
+    return range->is_backward ? stream_seek_behind(stream, range->to)
+                              : stream_seek(stream, range->from);
+}
+
+static bool range_step(struct stream_cursor *cursor, const struct range *range,
+                       struct stream_entry *out) {
+    const bool is_there = range->is_backward ? stream_prev(cursor, out) : stream_next(cursor, out);
+    return is_there && range_has(range, out->id);
+}
+
+// Counted first: a reply says how much it holds before it says what.
+static void answer_range(struct call *call, const struct stream *stream,
+                         const struct range *range) {
+    struct stream_entry entry;
+    struct stream_cursor cursor = range_begin(stream, range);
+    uint64_t found = 0;
+    while (found < range->count && range_step(&cursor, range, &entry)) {
+        found++;
+    }
+    reply_array(&call->reply, found);
+    cursor = range_begin(stream, range);
+    for (uint64_t i = 0; i < found && range_step(&cursor, range, &entry); i++) {
+        streams_answer_entry(call, &entry);
+    }
+}
+
+static bool read_range_count(struct call *call, uint64_t *out) {
+    int64_t count = -1;
+    *out = UINT64_MAX;
+    for (size_t i = 4; i < call->argc; i += 2) {
+        if (!call_arg_is(call, i, "count") || i + 1 == call->argc) {
+            call_syntax_error(call);
+            return false;
+        }
+        if (!call_arg_i64(call, i + 1, &count)) return false;
+        *out = count < 0 ? 0 : (uint64_t)count;
+    }
+    return true;
+}
+
+static enum call_result range_of(struct call *call, bool is_backward) {
+    struct range range = {.is_backward = is_backward};
+    const struct stream *stream;
+    if (!streams_arg_lower(call, is_backward ? 3 : 2, &range.from)) return CALL_DONE;
+    if (!streams_arg_upper(call, is_backward ? 2 : 3, &range.to)) return CALL_DONE;
+    if (!read_range_count(call, &range.count)) return CALL_DONE;
+    if (!streams_find(call, call->argv[1], &stream)) return CALL_DONE;
+    if (stream == NULL) {
+        reply_array(&call->reply, 0);
+    } else if (range.count == 0) {
+        reply_null_array(&call->reply);
+    } else {
+        answer_range(call, stream, &range);
+    }
+    return CALL_DONE;
+}
+
+enum call_result cmd_xrange(struct call *call) {
+    return range_of(call, false);
+}
+
+enum call_result cmd_xrevrange(struct call *call) {
+    return range_of(call, true);
+}
