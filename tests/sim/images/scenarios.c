@@ -321,6 +321,56 @@ static void references(struct life *life) {
     flushed(life, "LRANGE taken 0 -1");
 }
 
+// What a consumer was given stays pending until it is acknowledged, and then never comes back.
+static void consumer_groups(struct life *life) {
+    begin(life);
+    flushed(life, "XGROUP CREATE s g 0 MKSTREAM");
+    life_do(life, 0, "XADD s 1-1 job @300");
+    life_do(life, 1, "XADD s 2-1 job @20");
+    life_do(life, 0, "XADD s 3-1 job @200 more @30");
+    life_flush(life);
+    life_do(life, 0, "XREADGROUP GROUP g c1 COUNT 2 STREAMS s >");
+    life_do(life, 1, "XREADGROUP GROUP g c2 STREAMS s >");
+    life_flush(life);
+    flushed(life, "XACK s g 1-1");
+    flushed(life, "XCLAIM s g c2 0 2-1");
+    life_kill(life);
+    begin(life);
+    life_do(life, 0, "XAUTOCLAIM s g c3 0 0 COUNT 1");
+    life_do(life, 1, "XNACK s g FAIL IDS 1 3-1");
+    life_flush(life);
+    flushed(life, "XREADGROUP GROUP g c1 CLAIM 0 STREAMS s >");
+    flushed(life, "XACKDEL s g IDS 1 3-1");
+    flushed(life, "XGROUP DELCONSUMER s g c1");
+    life_seal(life);
+    flushed(life, "XGROUP DESTROY s g");
+}
+
+// Entries are added, trimmed and deleted, over segments and by reference.
+static void streams(struct life *life) {
+    begin(life);
+    life_do(life, 0, "XADD s 1-1 f @25000");
+    life_do(life, 0, "XADD s 1-2 f @25000");
+    life_flush(life);
+    flushed(life, "XADD s MAXLEN = 2 5-1 f @20000");
+    life_do(life, 0, "XGROUP CREATE s g $");
+    life_do(life, 1, "COPY s s2");
+    life_do(life, 1, "RENAME s2 s3");
+    life_flush(life);
+    flushed(life, "XDEL s 5-1");
+    life_kill(life);
+    begin(life);
+    flushed(life, "XADD s3 IDMP p i * f @100");
+    flushed(life, "XADD s3 IDMP p i * f @100");
+    life_do(life, 0, "XSETID s 77-0");
+    life_do(life, 0, "XTRIM s3 MINID 5");
+    life_flush(life);
+    life_do(life, 1, "XADD s 78-1 f @70");
+    cut_between_write_and_sync(life, LIFE_CUT_SOME, 5);
+    flushed(life, "XADD s 79-1 f @70");
+    flushed(life, "XREVRANGE s3 + -");
+}
+
 // References into the very batch that recovery will write elsewhere.
 static void references_in_the_last_batch(struct life *life) {
     begin(life);
@@ -534,6 +584,9 @@ const struct scenario scenarios[] = {
      references_that_only_the_cache_has},
     {"references", "payloads in earlier segments are moved and copied", references},
     {"references-moved", "payloads in the batch that recovery moves", references_in_the_last_batch},
+    {"streams", "entries are added, trimmed, deleted, copied", streams},
+    {"consumer-groups", "entries are delivered, claimed, given back, acknowledged",
+     consumer_groups},
     {"removals", "what was popped and removed stays away", pops_and_removals},
     {"expiry", "keys expire, by time and by access", expiry},
     {"databases", "SWAPDB, FLUSHDB, MOVE, FLUSHALL", databases},

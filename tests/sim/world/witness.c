@@ -133,9 +133,12 @@ static size_t show(char *into, size_t cap, struct slice s, size_t most) {
     return at;
 }
 
-// What depends on the machine under the world: its memory, its time.
+// What depends on the machine under the world: its memory (also that of clients), its time.
 static bool is_volatile(const struct call *call) {
-    return call->argc > 0 && (slice_is(call->argv[0], "info") || slice_is(call->argv[0], "memory"));
+    static const char *const names[] = {"info", "memory", "client"};
+    for (size_t i = 0; call->argc > 0 && i < sizeof names / sizeof names[0]; i++)
+        if (slice_is(call->argv[0], names[i])) return true;
+    return false;
 }
 
 static const char *const seen_words[] = {"",          " (refused)", " (waits)",
