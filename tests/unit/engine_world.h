@@ -128,6 +128,15 @@ static inline enum call_result world_blpopn(struct call *call) {
     return CALL_DONE;
 }
 
+// BLLEN key [padding]: waits for a list and answers its length; only reads.
+static inline enum call_result world_bllen(struct call *call) {
+    const struct entry *entry = call_lookup(call, call->argv[1]);
+    if (entry == NULL || entry->type != TYPE_LIST)
+        return call_wait(call, call->argv + 1, 1, TYPE_LIST, 0, WAIT_ANSWER_NULL);
+    reply_int(&call->reply, (int64_t)list_len(entry->value.list));
+    return CALL_DONE;
+}
+
 static inline enum call_result world_set(struct call *call) {
     txn_string_set(call->txn, call->db, call->argv[1], call->argv[2], false);
     reply_ok(&call->reply);
@@ -271,6 +280,7 @@ static const struct command world_client_table[] = {
 
 static const struct command world_table[] = {
     {.name = "auth", .handler = world_auth, .arity = 2, .traits = COMMAND_NO_AUTH, .group = GROUP_CONNECTION},
+    {.name = "bllen", .handler = world_bllen, .arity = -2, .traits = COMMAND_READS, .group = GROUP_LIST, .keys = W_KEY},
     {.name = "blmove", .handler = world_blmove, .arity = 4, .traits = W_GROWS, .group = GROUP_LIST, .keys = W_TWO_KEYS},
     {.name = "blpop", .handler = world_blpop, .arity = -3, .traits = W_WRITES, .group = GROUP_LIST, .keys = W_KEYS},
     {.name = "blpopn", .handler = world_blpopn, .arity = 4, .traits = W_WRITES, .group = GROUP_LIST, .keys = W_KEY},

@@ -467,6 +467,8 @@ static void who_was_first_does_not_matter_when_all_vanish(void **state) {
 
 // ---- no room in the log
 
+enum { READER_BYTES = 60 * 1000 };
+
 // Uses the log up to where growth finds no room, with no slots being made. Each flush pads to a
 // block, so small pushes will do.
 static void exhaust(struct world *world, struct peer *peer) {
@@ -514,6 +516,22 @@ static void a_stalled_waiter_keeps_waiting_and_is_served_later(void **state) {
     world_settle(world);
     assert_seen(moving, "$1\r\n1\r\n");
     assert_answer(world, peer, "LLEN a\r\nLLEN b", ":0\r\n:1\r\n");
+}
+
+// Its arguments are longer than what is left of the log.
+static void a_waiter_that_only_reads_needs_no_room(void **state) {
+    struct world *world = *state;
+    struct peer *reading = world_connect(world);
+    struct peer *filler = world_connect(world);
+    struct peer *peer = world_connect(world);
+    char line[READER_BYTES + 16] = "BLLEN a ";
+    memset(line + strlen(line), 'x', READER_BYTES);
+    assert_answer(world, peer, "RPUSH src 1", ":1\r\n");
+    peer_type(reading, line);
+    exhaust(world, filler);
+    assert_int_equal(engine_blocked_count(world->engine), 1);
+    assert_answer(world, peer, "RENAME src a", "+OK\r\n");
+    assert_seen(reading, ":1\r\n");
 }
 
 static void a_stalled_waiter_may_vanish(void **state) {
@@ -564,6 +582,7 @@ int main(void) {
         engine_test(who_was_first_does_not_matter_when_all_vanish),
         engine_test(waiters_are_served_when_there_is_room_again),
         engine_test(a_stalled_waiter_keeps_waiting_and_is_served_later),
+        engine_test(a_waiter_that_only_reads_needs_no_room),
         engine_test(a_stalled_waiter_may_vanish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
