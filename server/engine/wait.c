@@ -341,7 +341,7 @@ enum call_result call_wait_for(struct call *call, const struct call_waiting *wai
     for (size_t i = 0; i < waiting->key_count; i++) {
         waiter_hang_on(waiter, call->engine, waiting->keys[i]);
     }
-    waiter_set_alarm(waiter, alarm_of(call, waiting));
+    waiter_set_alarm(waiter, MUTANT(ALARM_NOT_ARMED) ? 0 : alarm_of(call, waiting));
     return CALL_WAIT;
 }
 
@@ -474,7 +474,7 @@ static unsigned news_of(const struct effect_outcome *outcome) {
     if (outcome->value_type != TYPE_STREAM) return news | NEWS_GONE; // for those of streams
     switch (outcome->type) {
     case EFFECT_GROUP_DESTROY:
-        return news | NEWS_GONE;
+        return MUTANT(LOST_GROUP_NOT_TOLD) ? news : news | NEWS_GONE;
     case EFFECT_GROUP_SET_ID:
         return news | NEWS_ADDED; // what was read may be read again
     case EFFECT_GROUP_DELIVER:
@@ -482,7 +482,7 @@ static unsigned news_of(const struct effect_outcome *outcome) {
     case EFFECT_GROUP_CLAIM:
         return news | NEWS_CLAIMED;
     case EFFECT_GROUP_NACK:
-        return news | NEWS_CLAIMABLE;
+        return MUTANT(NACK_WAKES_NOBODY) ? news : news | NEWS_CLAIMABLE;
     case EFFECT_KEY_DELETE:
     case EFFECT_KEY_EXPIRE:
     case EFFECT_DB_FLUSH:
