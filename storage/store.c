@@ -32,6 +32,10 @@ static enum err replay_record(void *context, const struct log_record *record) {
                                          .payload_offset = record->payload_offset};
     if (MUTANT(EXPIRY_NOT_REPLAYED) && record->type == EFFECT_KEY_EXPIRE) return ERR_NONE;
     if (MUTANT(HASH_REMOVE_NOT_REPLAYED) && record->type == EFFECT_HASH_REMOVE) return ERR_NONE;
+    if (MUTANT(ACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_ACK) return ERR_NONE;
+    if (MUTANT(DELIVERY_NOT_REPLAYED) && record->type == EFFECT_GROUP_DELIVER) return ERR_NONE;
+    if (MUTANT(NACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_NACK) return ERR_NONE;
+    if (MUTANT(SENT_ID_NOT_REPLAYED) && record->type == EFFECT_STREAM_IDMP) return ERR_NONE;
     struct effect_outcome outcome;
     struct fault cause = {0};
     const enum err err = effect_apply(replay->store->keyspace, &effect, &outcome, &cause);

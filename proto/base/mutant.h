@@ -89,7 +89,22 @@
     X(WAITER_OUTLIVES_CLIENT,       "waiters",  "a killed client still takes a job")                                      \
     X(WAITER_OVERTAKEN,             "waiters",  "requests behind a blocking command are executed while it waits")         \
     X(STALLED_WAITER_FORGOTTEN,     "waiters",  "a waiter that found no room in the log is not tried again")              \
-    X(STARVED_CLIENT_FORGOTTEN,     "waiters",  "a request that found no room in the log is not tried again")
+    X(STARVED_CLIENT_FORGOTTEN,     "waiters",  "a request that found no room in the log is not tried again")             \
+    /* streams and groups */                                                                                              \
+    X(ACK_NOT_REPLAYED,             "streams",  "an acknowledged entry is pending again after a restart")                 \
+    X(DELIVERY_NOT_REPLAYED,        "streams",  "a delivery is forgotten by a restart")                                   \
+    X(NACK_NOT_REPLAYED,            "streams",  "what was given back is at its consumer again after a restart")           \
+    X(SENT_ID_NOT_REPLAYED,         "streams",  "an idempotent id is forgotten by a restart")                             \
+    X(GROUP_STAYS_BEHIND,           "streams",  "a delivery does not move the group's last id")                           \
+    X(CLAIM_LOSES_ENTRY,            "streams",  "of several entries that are claimed only the first stays pending")       \
+    X(DELIVERIES_NOT_COUNTED,       "streams",  "a second delivery is not counted")                                       \
+    X(LAST_ID_GOES_BACK,            "streams",  "the last id goes with the last entry, so that ids come again")           \
+    X(TRIMMED_BYTES_KEPT,           "streams",  "what a trim drops stays counted as live")                                \
+    X(TRIM_TAKES_UNACKED,           "streams",  "a trim with ACKED takes what a group still needs")                       \
+    X(ENTRY_WAKES_TWO,              "waiters",  "one new entry is given to two waiting consumers")                        \
+    X(NACK_WAKES_NOBODY,            "waiters",  "an entry that is given back does not wake who claims")                   \
+    X(ALARM_NOT_ARMED,              "waiters",  "who claims is not tried when the oldest entry has idled for long enough")\
+    X(LOST_GROUP_NOT_TOLD,          "waiters",  "readers of a group that is destroyed wait on")
 // clang-format on
 
 #ifdef ACKD_MUTANTS

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "proto/base/buf.h"
+#include "proto/base/mutant.h"
 #include "server/commands/streams.h"
 #include "server/engine/call.h"
 #include "storage/data/group.h"
@@ -74,6 +75,7 @@ void id_list_add(struct id_list *list, struct stream_id id);
 
 // Times delivered, once more.
 static inline int64_t groups_once_more(int64_t deliveries) {
+    if (MUTANT(DELIVERIES_NOT_COUNTED)) return deliveries;
     return deliveries == INT64_MAX ? deliveries : deliveries + 1;
 }
 

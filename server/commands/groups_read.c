@@ -167,7 +167,8 @@ static void pick_new(struct call *call, const struct streams_read *read,
                      const struct source *source, struct budget *budget, struct picks *picks) {
     struct stream_id from = group_last_id(source->place.group);
     struct stream_entry entry;
-    if (!stream_id_increment(&from)) return;
+    const bool is_twice = MUTANT(ENTRY_WAKES_TWO) && call->is_retry;
+    if (!is_twice && !stream_id_increment(&from)) return;
     struct stream_cursor cursor = stream_seek(source->place.stream, from);
     while (stream_next(&cursor, &entry) && take(call, read, budget, picks, &entry)) {
         picks_add(picks, &(struct pick){.id = entry.id, .is_there = true});

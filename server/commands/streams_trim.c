@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "proto/base/mem.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "server/commands/handlers.h"
 #include "server/commands/streams.h"
@@ -77,7 +78,7 @@ struct streams_room streams_trim_room(const struct stream *stream, struct slice 
 static void choose(const struct stream *stream, const struct streams_trimming *trimming,
                    struct buf *ids) {
     const struct stream_trim *how = &trimming->how;
-    const bool spares = trimming->refs == STREAMS_ACKED;
+    const bool spares = trimming->refs == STREAMS_ACKED && !MUTANT(TRIM_TAKES_UNACKED);
     const bool goes_on = spares && !how->is_approximate && !how->by_id;
     const size_t wanted = stream_trim_count(stream, how);
     struct stream_cursor cursor = stream_seek(stream, STREAM_ID_MIN);

@@ -101,10 +101,16 @@ static void heap_set(struct wait_heap *heap, size_t at, struct waiter *waiter) {
     waiter->heap_at = at;
 }
 
+// Of those that are due at the same time, who waits longest comes first: alarms give entries away.
+static bool is_due_before(const struct waiter *a, const struct waiter *b) {
+    if (a->due_ms != b->due_ms) return a->due_ms < b->due_ms;
+    return a->arrival < b->arrival;
+}
+
 static void heap_up(struct wait_heap *heap, size_t at, struct waiter *waiter) {
     while (at > 0) {
         const size_t parent = (at - 1) / 2;
-        if (heap->items[parent]->due_ms <= waiter->due_ms) break;
+        if (!is_due_before(waiter, heap->items[parent])) break;
         heap_set(heap, at, heap->items[parent]);
         at = parent;
     }
@@ -115,11 +121,10 @@ static void heap_down(struct wait_heap *heap, size_t at, struct waiter *waiter) 
     for (;;) {
         size_t child = at * 2 + 1;
         if (child >= heap->count) break;
-        if (child + 1 < heap->count &&
-            heap->items[child + 1]->due_ms < heap->items[child]->due_ms) {
+        if (child + 1 < heap->count && is_due_before(heap->items[child + 1], heap->items[child])) {
             child++;
         }
-        if (heap->items[child]->due_ms >= waiter->due_ms) break;
+        if (!is_due_before(heap->items[child], waiter)) break;
         heap_set(heap, at, heap->items[child]);
         at = child;
     }
@@ -140,7 +145,7 @@ static void heap_remove(struct wait_heap *heap, const struct waiter *waiter) {
     must(heap->items[at] == waiter);
     struct waiter *last = heap->items[--heap->count];
     if (last == waiter) return;
-    if (at > 0 && heap->items[(at - 1) / 2]->due_ms > last->due_ms) {
+    if (at > 0 && is_due_before(last, heap->items[(at - 1) / 2])) {
         heap_up(heap, at, last);
     } else {
         heap_down(heap, at, last);
@@ -336,7 +341,7 @@ enum call_result call_wait_for(struct call *call, const struct call_waiting *wai
     for (size_t i = 0; i < waiting->key_count; i++) {
         waiter_hang_on(waiter, call->engine, waiting->keys[i]);
     }
-    waiter_set_alarm(waiter, alarm_of(call, waiting));
+    waiter_set_alarm(waiter, MUTANT(ALARM_NOT_ARMED) ? 0 : alarm_of(call, waiting));
     return CALL_WAIT;
 }
 
@@ -469,7 +474,7 @@ static unsigned news_of(const struct effect_outcome *outcome) {
     if (outcome->value_type != TYPE_STREAM) return news | NEWS_GONE; // for those of streams
     switch (outcome->type) {
     case EFFECT_GROUP_DESTROY:
-        return news | NEWS_GONE;
+        return MUTANT(LOST_GROUP_NOT_TOLD) ? news : news | NEWS_GONE;
     case EFFECT_GROUP_SET_ID:
         return news | NEWS_ADDED; // what was read may be read again
     case EFFECT_GROUP_DELIVER:
@@ -477,7 +482,7 @@ static unsigned news_of(const struct effect_outcome *outcome) {
     case EFFECT_GROUP_CLAIM:
         return news | NEWS_CLAIMED;
     case EFFECT_GROUP_NACK:
-        return news | NEWS_CLAIMABLE;
+        return MUTANT(NACK_WAKES_NOBODY) ? news : news | NEWS_CLAIMABLE;
     case EFFECT_KEY_DELETE:
     case EFFECT_KEY_EXPIRE:
     case EFFECT_DB_FLUSH:

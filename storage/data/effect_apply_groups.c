@@ -1,4 +1,5 @@
 // Applies effects on consumer groups. Every one begins with the group's name.
+#include "proto/base/mutant.h"
 #include "storage/data/effect_apply.h"
 #include "storage/data/group.h"
 
@@ -113,7 +114,7 @@ static enum err apply_group_deliver(struct apply *apply) {
     if (err == ERR_NONE) err = take_position(apply, &last_id, &entries_read);
     if (err == ERR_NONE) err = take_count(apply, STREAM_ID_BYTES, &count);
     if (err != ERR_NONE) return err;
-    group_set_id(group, last_id, entries_read);
+    if (!MUTANT(GROUP_STAYS_BEHIND)) group_set_id(group, last_id, entries_read);
     note_active(consumer, at_ms);
     for (uint32_t i = 0; i < count; i++) {
         const struct pending pending = {
@@ -150,6 +151,7 @@ static enum err apply_group_claim(struct apply *apply) {
         pending.delivered_ms = (int64_t)meta_u64(&apply->meta);
         pending.deliveries = (int64_t)meta_u64(&apply->meta);
         group_put(group, consumer, &pending);
+        if (MUTANT(CLAIM_LOSES_ENTRY) && i > 0) group_remove(group, pending.id);
     }
     return ERR_NONE;
 }

@@ -1,5 +1,6 @@
 // Applies effects on streams: entries, ids, idempotent producers. As in effect_apply.c, whatever a
 // field asks for is checked first.
+#include "proto/base/mutant.h"
 #include "storage/data/effect_apply.h"
 #include "storage/data/idmp.h"
 
@@ -58,7 +59,7 @@ static enum err apply_stream_trim(struct apply *apply) {
     for (uint32_t i = 0; i < count; i++) {
         struct blob gone;
         stream_shift(stream_of(apply), &gone);
-        keyspace_leave(apply->keyspace, &gone);
+        if (!MUTANT(TRIMMED_BYTES_KEPT)) keyspace_leave(apply->keyspace, &gone);
     }
     return ERR_NONE;
 }

@@ -4,6 +4,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
 #include "storage/data/stream_chunk.h"
@@ -280,6 +281,7 @@ bool stream_delete(struct stream *stream, struct stream_id id, struct blob *gone
     // NOLINTNEXTLINE(performance-no-int-to-ptr): the chunk is const to readers only.
     remove_at(stream, (struct stream_chunk *)(uintptr_t)cursor.chunk, cursor.at, &entry);
     *gone = entry.payload;
+    if (MUTANT(LAST_ID_GOES_BACK) && stream->len == 0) stream->last_id = STREAM_ID_MIN;
     return true;
 }
 

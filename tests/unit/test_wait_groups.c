@@ -259,6 +259,23 @@ static void a_client_may_vanish_with_its_alarm_set(void **state) {
     assert_int_equal(engine_blocked_count(world->engine), 0);
 }
 
+static void of_equal_alarms_who_waits_longest_is_served(void **state) {
+    struct world *world = *state;
+    struct peer *waiting[4];
+    assert_answer(world, &world->peers[0], "XADD s 1\r\nTAKE s g -1 0", "+OK\r\n:1\r\n");
+    assert_answer(world, &world->peers[0], "XADD s 2\r\nTAKE s g -1 0", "+OK\r\n:2\r\n");
+    for (size_t i = 0; i < 4; i++) {
+        waiting[i] = world_connect(world);
+        peer_type(waiting[i], "TAKE s g 50 0");
+    }
+    world_set_time(world, WORLD_START_MS + 50);
+    world_settle(world);
+    assert_seen(waiting[0], ":1\r\n");
+    assert_seen(waiting[1], ":2\r\n");
+    assert_seen(waiting[2], "");
+    assert_seen(waiting[3], "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         group_test(one_entry_wakes_one_reader_and_tries_one_more),
@@ -270,6 +287,7 @@ int main(void) {
         group_test(an_alarm_at_the_deadline_comes_first),
         group_test(what_is_given_back_wakes_who_claims),
         group_test(a_client_may_vanish_with_its_alarm_set),
+        group_test(of_equal_alarms_who_waits_longest_is_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,14 +169,17 @@ static void draw_line(struct workload *workload, const struct policy *policy) {
     }
 }
 
-// Writes how many keys have come behind the argument that counts them.
-static void fill_numkeys(struct drawing *drawing) {
-    struct workload *workload = drawing->workload;
-    if (drawing->numkeys_at == 0) return;
+static void fill_count(struct workload *workload, size_t index, size_t count) {
+    if (index == 0) return;
     const size_t at = workload->bytes.len;
-    buf_append_u64(&workload->bytes, drawing->keys);
-    workload->args[drawing->numkeys_at] =
-        (struct argument){.at = at, .len = workload->bytes.len - at};
+    buf_append_u64(&workload->bytes, count);
+    workload->args[index] = (struct argument){.at = at, .len = workload->bytes.len - at};
+}
+
+// Writes how many keys and ids have come behind the arguments that count them.
+static void fill_counts(struct drawing *drawing) {
+    fill_count(drawing->workload, drawing->numkeys_at, drawing->keys);
+    fill_count(drawing->workload, drawing->numids_at, drawing->ids);
 }
 
 void workload_generate_leaf(struct workload *workload, const struct leaf *leaf) {
@@ -188,7 +191,7 @@ void workload_generate_leaf(struct workload *workload, const struct leaf *leaf) 
         draw_line(workload, leaf->policy);
     } else {
         draw_node(&drawing, leaf->usage.root);
-        fill_numkeys(&drawing);
+        fill_counts(&drawing);
     }
     workload->nesting--;
 }

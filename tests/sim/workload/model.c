@@ -4,7 +4,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
-#include "tests/sim/workload/model_state.h"
+#include "tests/sim/workload/model_stream.h"
 
 enum { STRING_BYTES_USUAL = 32 << 20 };
 
@@ -45,6 +45,12 @@ void model_restart(struct model *model) {
     model->clients = NULL;
     model->client_count = 0;
     forget_wakes(model);
+    for (unsigned db = 0; db < model->options.databases; db++) {
+        for (size_t i = 0; i < model->dbs[db].count; i++) {
+            struct model_stream *stream = model->dbs[db].keys[i].stream;
+            if (stream != NULL) model_stream_restart(stream);
+        }
+    }
 }
 
 void model_free(struct model *model) {
@@ -66,6 +72,8 @@ static void db_dup(struct model_db *to, const struct model_db *from) {
     for (size_t i = 0; i < from->count; i++) {
         model_text_ref(to->keys[i].name);
         model_texts_dup(&to->keys[i].items, &from->keys[i].items);
+        if (from->keys[i].stream != NULL)
+            to->keys[i].stream = model_stream_dup(from->keys[i].stream);
     }
 }
 
@@ -96,7 +104,8 @@ size_t model_count(const struct model *model, int64_t now_ms) {
     for (unsigned db = 0; db < model->options.databases; db++) {
         for (size_t i = 0; i < model->dbs[db].count; i++) {
             const struct model_key *key = &model->dbs[db].keys[i];
-            if (model_key_is_alive(key, now_ms)) count += key->items.count;
+            if (!model_key_is_alive(key, now_ms)) continue;
+            count += key->stream == NULL ? key->items.count : model_stream_size(key->stream);
         }
     }
     return count;
@@ -112,7 +121,7 @@ static size_t client_index(const struct model *model, uint64_t id) {
     return i;
 }
 
-static struct model_client *client_get(struct model *model, uint64_t id) {
+struct model_client *model_client_of(struct model *model, uint64_t id) {
     const size_t i = client_index(model, id);
     if (i < model->client_count) return model->clients[i];
     model->clients =
@@ -165,6 +174,10 @@ static void run(struct model_call *call, const struct model_row *row) {
         call->verdict = MODEL_UNKNOWN;
     } else {
         row->run(call);
+        if (call->is_impossible) {
+            model_fail(call, "MODEL what the engine has done is not allowed");
+            call->verdict = MODEL_EXACT;
+        }
     }
     call->full_name = NULL;
 }
@@ -194,7 +207,7 @@ enum model_verdict model_execute(struct model *model, uint64_t client_id, const 
                                  size_t argc, int64_t now_ms, struct buf *expected) {
     must(argc > 0 && model->wakes_read == model->wake_count);
     forget_wakes(model);
-    struct model_client *client = client_get(model, client_id);
+    struct model_client *client = model_client_of(model, client_id);
     must(client->argv.count == 0); // a blocked client executes nothing
     struct model_call call = {
         .model = model,

@@ -27,13 +27,29 @@
 // The groups whose commands the model knows; give it to workload_options.groups.
 enum {
     MODEL_GROUPS = 1 << GROUP_CONNECTION | 1 << GROUP_GENERIC | 1 << GROUP_STRING |
-                   1 << GROUP_LIST | 1 << GROUP_HASH | 1 << GROUP_SERVER,
+                   1 << GROUP_LIST | 1 << GROUP_HASH | 1 << GROUP_STREAM | 1 << GROUP_SERVER,
+};
+
+// Where a command may rightly do one thing or another, the model asks what the engine has now,
+// holds it against what is allowed, and follows: how much a trim with `~` took, how far XAUTOCLAIM
+// went.
+struct model_view {
+    void *context;
+    // NULL: there is no engine; then the model takes as much as is allowed.
+    size_t (*stream_len)(void *context, unsigned db, struct slice key);
+    // Whether ms-seq is pending in the group, and since when (0: given back).
+    bool (*pending)(void *context, unsigned db, struct slice key, struct slice group, uint64_t ms,
+                    uint64_t seq, int64_t *delivered_ms);
 };
 
 struct model_options {
     unsigned databases;      // of the server: what SELECT takes
     size_t string_bytes_max; // key and value together; longer strings are refused. 0: 32 MiB
+    struct model_view view;
 };
+
+// The view of a keyspace, which is lent; `now_ms` is asked each time.
+struct model_view model_view_of(const struct keyspace *const *keyspace);
 
 struct model;
 
@@ -65,7 +81,13 @@ bool model_accept(enum model_verdict verdict, struct slice expected, struct slic
 // order. False when there are no more. Must be read out before the next command.
 bool model_woken(struct model *model, uint64_t *client_id, struct buf *expected);
 
-// Blocked clients whose deadline has passed are answered: see model_woken.
+// The engine has served a client whom the model did not: right when he waits as a reader of a group
+// for a key whose time has passed, because the engine may notice that at any moment. Then he is
+// answered, and `expected` says what.
+bool model_lost(struct model *model, uint64_t client_id, int64_t now_ms, struct buf *expected);
+
+// Blocked clients whose deadline has passed are answered, and those are served who claim what has
+// become idle for long enough: see model_woken.
 void model_time(struct model *model, int64_t now_ms);
 bool model_is_waiting(const struct model *model, uint64_t client_id);
 // The client is gone, also out of its queues.
@@ -76,7 +98,23 @@ void model_disconnect(struct model *model, uint64_t client_id);
 enum err model_equals_keyspace(const struct model *model, const struct keyspace *keyspace,
                                struct store *store, int64_t now_ms, struct fault *fault);
 
-// Elements, fields and strings in all databases, for figures.
+// ---- taking over what is there, for a model that begins beside an engine that has begun
+
+// The stream of that name becomes a copy of the real one; false: a payload cannot be read.
+bool model_load_stream(struct model *model, unsigned db, struct slice name,
+                       const struct stream *stream, struct store *store);
+// Makes a client wait as the engine's waiter does.
+struct model_waiter {
+    const struct slice *argv; // with ids in place of `$` and `+`
+    size_t argc;
+    unsigned db;
+    int64_t deadline_ms; // 0: none
+    int64_t alarm_ms;    // 0: none
+    uint64_t arrival;
+};
+void model_load_waiter(struct model *model, uint64_t client_id, const struct model_waiter *waiter);
+
+// Elements, fields, strings, entries and pending entries in all databases, for figures.
 size_t model_count(const struct model *model, int64_t now_ms);
 
 #endif

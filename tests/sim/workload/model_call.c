@@ -21,6 +21,8 @@ void model_arity(struct model_call *call) {
 
 bool model_find(struct model_call *call, struct slice name, enum model_type type,
                 struct model_key **out) {
+    *out = NULL;
+    if (call->is_loading) return true;
     *out = model_key_find(call->model, call->db, name, call->now_ms);
     if (*out == NULL || (*out)->type == type) return true;
     model_fail(call, "WRONGTYPE Operation against a key holding the wrong kind of value");

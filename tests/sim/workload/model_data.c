@@ -3,7 +3,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
-#include "tests/sim/workload/model_state.h"
+#include "tests/sim/workload/model_stream.h"
 
 enum { ARRAY_MIN = 8 };
 
@@ -97,6 +97,7 @@ struct model_key *model_key_find(struct model *model, unsigned db, struct slice 
 static void key_clear(struct model_key *key) {
     model_text_unref(key->name);
     model_texts_clear(&key->items);
+    model_stream_free(key->stream);
 }
 
 static void key_drop(struct model_db *db, struct model_key *key) {
@@ -109,7 +110,10 @@ struct model_key *model_key_make(struct model *model, unsigned db_number, struct
     struct model_db *db = &model->dbs[db_number];
     struct model_text *owned = model_text_new(name); // the name may be that of the key that goes
     struct model_key *old = find_also_dead(db, name);
-    if (old != NULL) key_drop(db, old);
+    if (old != NULL) {
+        model_wait_news(model, db_number, name, MODEL_LOST);
+        key_drop(db, old);
+    }
     if (db->count == db->cap) {
         db->cap = db->cap == 0 ? ARRAY_MIN : db->cap * 2;
         db->keys = mem_realloc(db->keys, db->cap * sizeof(struct model_key));
@@ -123,6 +127,7 @@ struct model_key *model_key_make(struct model *model, unsigned db_number, struct
 bool model_key_delete(struct model *model, unsigned db, struct slice name, int64_t now_ms) {
     struct model_key *key = model_key_find(model, db, name, now_ms);
     if (key == NULL) return false;
+    model_wait_news(model, db, name, MODEL_LOST);
     key_drop(&model->dbs[db], key);
     return true;
 }

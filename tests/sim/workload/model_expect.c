@@ -25,6 +25,35 @@ void model_expect(struct model_call *call, enum expectation expectation, int64_t
     }
 }
 
+// What was answered so far is put behind the first line.
+static void describe(struct model_call *call, enum expectation expectation) {
+    struct buf reply = {0};
+    buf_append_slice(&reply, buf_slice(call->reply.out));
+    call->verdict = MODEL_CHECKED;
+    buf_reset(call->reply.out);
+    buf_printf(call->reply.out, "%c 0 0 0\n", (int)expectation);
+    buf_append_slice(call->reply.out, buf_slice(&reply));
+    buf_deinit(&reply);
+}
+
+void model_expect_like(struct model_call *call) {
+    describe(call, EXPECT_LIKE);
+}
+
+void model_answer_between(struct model_call *call, int64_t low, int64_t high) {
+    char text[64];
+    snprintf(text, sizeof text, "%" PRId64 "..%" PRId64, low, high);
+    reply_status(&call->reply, text);
+}
+
+void model_expect_either(struct model_call *call, struct slice other) {
+    struct model_texts both = {0};
+    model_texts_insert(&both, 0, model_text_new(buf_slice(call->reply.out)));
+    model_texts_insert(&both, 1, model_text_new(other));
+    model_expect(call, EXPECT_EITHER, 0, 0, &both, false);
+    model_texts_clear(&both);
+}
+
 // ---- lists of slices
 
 struct slices {
@@ -177,6 +206,9 @@ static const char *judge(const struct expected *expected, const struct value *ac
                    : NULL;
     case EXPECT_FINE:
         return NULL;
+    case EXPECT_EITHER:
+    case EXPECT_LIKE:
+        break; // by whole replies
     }
     return "cannot be judged";
 }
@@ -203,7 +235,34 @@ static const struct value *read_one(struct reader *reader, struct slice s) {
     return reader_next(reader, &value) == READER_READY ? value : NULL;
 }
 
-static const char *judge_checked(struct slice text, const struct value *actual) {
+// Whole replies; a status "low..high" stands for any integer between.
+static bool is_like(const struct value *expected, const struct value *actual) {
+    if (expected->type == VALUE_STATUS) {
+        char text[64];
+        int64_t low;
+        int64_t high;
+        slice_to_cstr(expected->text, text, sizeof text);
+        return sscanf(text, "%" SCNd64 "..%" SCNd64, &low, &high) == 2 &&
+               actual->type == VALUE_INT && actual->integer >= low && actual->integer <= high;
+    }
+    if (expected->type != actual->type || expected->len != actual->len) return false;
+    if (expected->type == VALUE_INT) return expected->integer == actual->integer;
+    if (expected->type == VALUE_BULK) return slice_equal(expected->text, actual->text);
+    for (size_t i = 0; i < expected->len; i++) {
+        if (!is_like(&expected->items[i], &actual->items[i])) return false;
+    }
+    return true;
+}
+
+static const char *judge_either(const struct value *items, struct slice actual) {
+    for (size_t i = 0; i < items->len; i++) {
+        if (slice_equal(items->items[i].text, actual)) return NULL;
+    }
+    return "is none of these";
+}
+
+static const char *judge_checked(struct slice text, const struct value *actual,
+                                 struct slice bytes) {
     struct expected expected = {0};
     char line[80];
     int pairs;
@@ -216,7 +275,13 @@ static const char *judge_checked(struct slice text, const struct value *actual) 
     struct reader *reader = reader_new();
     const struct value *items = read_one(reader, slice_sub(text, end + 1, text.len));
     const char *why = "cannot be judged";
-    if (items != NULL && gather(items, &expected.items)) why = judge(&expected, actual);
+    if (items != NULL && expected.kind == EXPECT_LIKE) {
+        why = is_like(items, actual) ? NULL : "is not like";
+    } else if (items != NULL && expected.kind == EXPECT_EITHER) {
+        why = judge_either(items, bytes);
+    } else if (items != NULL && gather(items, &expected.items)) {
+        why = judge(&expected, actual);
+    }
     mem_free(expected.items.items);
     reader_free(reader);
     return why;
@@ -238,7 +303,7 @@ bool model_accept(enum model_verdict verdict, struct slice expected, struct slic
     } else if (verdict != MODEL_EXACT && value == NULL) {
         reason = "is no reply";
     } else if (verdict != MODEL_EXACT) {
-        reason = verdict == MODEL_UNKNOWN ? NULL : judge_checked(expected, value);
+        reason = verdict == MODEL_UNKNOWN ? NULL : judge_checked(expected, value, actual);
     }
     reader_free(reader);
     if (reason == NULL) return true;

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "proto/base/num.h"
-#include "tests/sim/workload/model_state.h"
+#include "tests/sim/workload/model_stream.h"
 
 static struct model_key *find(struct model_call *call, size_t index) {
     return model_key_find(call->model, call->db, call->argv[index], call->now_ms);
@@ -38,6 +38,8 @@ static const char *type_name(enum model_type type) {
         return "list";
     case MODEL_HASH:
         return "hash";
+    case MODEL_STREAM:
+        return "stream";
     }
     return "none";
 }
@@ -68,6 +70,7 @@ static bool may_flush(struct model_call *call) {
 
 void model_flushdb(struct model_call *call) {
     if (!may_flush(call)) return;
+    model_wait_flushed(call->model, call->db);
     model_db_clear(&call->model->dbs[call->db]);
     reply_ok(&call->reply);
 }
@@ -75,6 +78,7 @@ void model_flushdb(struct model_call *call) {
 void model_flushall(struct model_call *call) {
     if (!may_flush(call)) return;
     for (unsigned db = 0; db < call->model->options.databases; db++) {
+        model_wait_flushed(call->model, db);
         model_db_clear(&call->model->dbs[db]);
     }
     reply_ok(&call->reply);
@@ -106,6 +110,20 @@ void model_swapdb(struct model_call *call) {
 
 // ---- other names, other databases
 
+// What a copy knows of the times of consumers is durable; how often ids were repeated is not
+// copied.
+static struct model_stream *copy_stream(const struct model_stream *from) {
+    if (from == NULL) return NULL;
+    struct model_stream *stream = model_stream_dup(from);
+    stream->duplicates = 0;
+    for (size_t i = 0; i < stream->group_count; i++) {
+        for (size_t k = 0; k < stream->groups[i].consumer_count; k++) {
+            stream->groups[i].consumers[k].kept_ms = stream->groups[i].consumers[k].seen_ms;
+        }
+    }
+    return stream;
+}
+
 // Puts what a key holds under another name as well.
 static void put(struct model_call *call, const struct model_key *from, unsigned db,
                 struct slice name) {
@@ -113,8 +131,10 @@ static void put(struct model_call *call, const struct model_key *from, unsigned 
     model_texts_dup(&items, &from->items);
     const enum model_type type = from->type;
     const int64_t expire_ms = from->expire_ms;
+    struct model_stream *stream = copy_stream(from->stream);
     struct model_key *to = model_key_make(call->model, db, name, type); // `from` may move
     to->items = items;
+    to->stream = stream;
     to->expire_ms = expire_ms;
     model_wait_signal(call->model, db, name);
 }

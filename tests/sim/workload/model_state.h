@@ -39,7 +39,9 @@ void model_texts_dup(struct model_texts *to, const struct model_texts *from);
 
 // ---- data
 
-enum model_type { MODEL_STRING, MODEL_LIST, MODEL_HASH };
+enum model_type { MODEL_STRING, MODEL_LIST, MODEL_HASH, MODEL_STREAM };
+
+struct model_stream; // model_stream.h
 
 // A string has one item, a list its elements, a hash field, value, field, value ... in the order in
 // which they came. A key whose time has passed stays until something takes its place, and is not
@@ -49,6 +51,7 @@ struct model_key {
     enum model_type type;
     int64_t expire_ms; // 0: never
     struct model_texts items;
+    struct model_stream *stream; // of a stream, which has no items
 };
 
 struct model_db {
@@ -77,10 +80,25 @@ struct model_client {
     int64_t deadline_ms; // 0: none
     uint64_t arrival;    // who waits longer has the smaller one
     enum model_nothing nothing;
+    enum model_type wait_type; // what the keys must hold
+    bool minds_loss;           // reads for a group
+    bool claims;
+    int64_t alarm_ms; // tried then, too; 0: never
+    size_t group;     // of argv; 0: none
+};
+
+// What happened to a key that somebody waits for.
+enum {
+    MODEL_MORE = 1 << 0,       // there is more than before
+    MODEL_LOST = 1 << 1,       // it is gone, or has become something else, or a group of it is gone
+    MODEL_GIVEN_BACK = 1 << 2, // a pending entry was (XNACK)
+    MODEL_CLAIMED = 1 << 3,    // a pending entry was delivered again
+    MODEL_DELIVERED = 1 << 4,  // an entry is pending that was not
 };
 
 struct model_ready { // a key that may serve somebody
     unsigned db;
+    unsigned news;
     struct model_text *name;
 };
 
@@ -113,6 +131,8 @@ struct model_call {
     unsigned db;
     const char *full_name; // "client|reply"
     bool is_retry;
+    bool is_loading;    // a client that waits is taken over: nothing is found
+    bool is_impossible; // the engine has done what no rule allows
     struct reply reply;
     enum model_verdict verdict; // EXACT unless the command says otherwise
 };
@@ -129,6 +149,8 @@ const struct model_row *model_row_find(const struct slice *argv, size_t argc);
 
 // ---- model.c
 enum model_verdict model_run(struct model_call *call);
+// The client, who is made when unknown.
+struct model_client *model_client_of(struct model *model, uint64_t id);
 // Whether the next reply of the client is sent, which is asked once for each.
 bool model_is_heard(struct model_client *client);
 
@@ -165,9 +187,23 @@ void model_answer(struct model_call *call, const struct model_text *text);
 // Elements have come to a list: its waiters are to be tried.
 void model_wait_signal(struct model *model, unsigned db, struct slice name);
 void model_wait_signal_all(struct model *model, unsigned one, unsigned other);
+// What is there has changed in another way (MODEL_...).
+void model_wait_news(struct model *model, unsigned db, struct slice name, unsigned news);
+void model_wait_flushed(struct model *model, unsigned db);
 // Blocks the client on keys of argv (none: key_count 0) unless it waits already.
 void model_wait_begin(struct model_call *call, size_t first_key, size_t key_count,
                       int64_t deadline_ms, enum model_nothing nothing);
+// The same for streams; one that waits already gets the alarm.
+struct model_waiting {
+    size_t first_key;
+    size_t key_count;
+    int64_t deadline_ms;
+    bool minds_loss;
+    bool claims;
+    int64_t alarm_ms;
+    size_t group;
+};
+void model_wait_for_stream(struct model_call *call, const struct model_waiting *waiting);
 void model_wait_end(struct model_client *client);
 void model_wait_serve(struct model *model, int64_t now_ms);
 bool model_wait_unblock(struct model *model, uint64_t client_id, bool with_error);
@@ -184,11 +220,18 @@ enum expectation {
     EXPECT_SCAN = 'C',     // a cursor and some of these; all if `low` is 1 and the cursor ends
     EXPECT_BETWEEN = 'N',  // an integer from low to high
     EXPECT_FINE = 'T',     // anything but an error
+    EXPECT_EITHER = 'A',   // one of these, which are whole replies
+    EXPECT_LIKE = 'L',     // a whole reply, with a status "low..high" for each number in between
 };
 
 // Replaces the reply by a description of what is right. `pairs`: items are name, value, ...
 void model_expect(struct model_call *call, enum expectation expectation, int64_t low, int64_t high,
                   const struct model_texts *items, bool pairs);
+// What was answered so far or `other`.
+void model_expect_either(struct model_call *call, struct slice other);
+// Within a reply: any integer from low to high; model_expect_like ends such a reply.
+void model_answer_between(struct model_call *call, int64_t low, int64_t high);
+void model_expect_like(struct model_call *call);
 
 // ---- SCAN and HSCAN
 struct model_scan {
@@ -305,5 +348,30 @@ void model_reset(struct model_call *call);
 void model_select(struct model_call *call);
 void model_wait(struct model_call *call);
 void model_waitaof(struct model_call *call);
+void model_xack(struct model_call *call);
+void model_xackdel(struct model_call *call);
+void model_xadd(struct model_call *call);
+void model_xautoclaim(struct model_call *call);
+void model_xcfgset(struct model_call *call);
+void model_xclaim(struct model_call *call);
+void model_xdel(struct model_call *call);
+void model_xdelex(struct model_call *call);
+void model_xgroup_create(struct model_call *call);
+void model_xgroup_createconsumer(struct model_call *call);
+void model_xgroup_delconsumer(struct model_call *call);
+void model_xgroup_destroy(struct model_call *call);
+void model_xgroup_setid(struct model_call *call);
+void model_xinfo_consumers(struct model_call *call);
+void model_xinfo_groups(struct model_call *call);
+void model_xinfo_stream(struct model_call *call);
+void model_xlen(struct model_call *call);
+void model_xnack(struct model_call *call);
+void model_xpending(struct model_call *call);
+void model_xrange(struct model_call *call);
+void model_xread(struct model_call *call);
+void model_xreadgroup(struct model_call *call);
+void model_xrevrange(struct model_call *call);
+void model_xsetid(struct model_call *call);
+void model_xtrim(struct model_call *call);
 
 #endif

@@ -28,6 +28,16 @@ static const struct policy policies[] = {
     {NULL, "ltrim", 0, 30, {NULL}},
     {NULL, "del", 0, 50, {NULL}},
     {NULL, "unlink", 0, 50, {NULL}},
+    {NULL, "xtrim", 0, 30, {NULL}},
+    {"xgroup", "destroy", 0, 15, {NULL}},
+    {"xgroup", "delconsumer", 0, 30, {NULL}},
+    {"xgroup", "setid", 0, 30, {NULL}},
+    // An id at the end of all ids is the end of a stream, too.
+    {NULL, "xsetid", 0, 30, {NULL}},
+    // What makes consumers busy outweighs what frees them.
+    {NULL, "xadd", 0, 600, {NULL}},
+    {NULL, "xreadgroup", 0, 500, {NULL}},
+    {"xgroup", "create", 0, 300, {NULL}},
     // Waits for replicas that do not exist: with a time that ends.
     {NULL, "wait", POLICY_UNSPOILED, 50, {"0 0", "0 10", "1 5", "-1 5", "2 1", "0 -1", "x 1", NULL}},
     {NULL, "waitaof", POLICY_UNSPOILED, 50,
@@ -75,14 +85,13 @@ unsigned policy_weight(const struct policy *policy, const struct command *row) {
     return weight;
 }
 
-// Lists first: that is what a queue server is for. All of it is about data, the rest shares what a
-// thousand connections do besides.
+// Lists and streams first: that is what a queue server is for. All of it is about data, the rest
+// shares what a thousand connections do besides.
 unsigned policy_group_share(enum command_group group) {
     switch (group) {
     case GROUP_LIST:
-        return 400;
     case GROUP_STREAM:
-        return 250;
+        return 400;
     case GROUP_STRING:
     case GROUP_HASH:
     case GROUP_GENERIC:

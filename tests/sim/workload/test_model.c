@@ -45,6 +45,7 @@ static const struct engine_host host = {
 struct run {
     struct world *world;
     struct model *model;
+    const struct keyspace *keyspace; // the world's, for the model's view
     struct workload *workload;
     struct rng rng;
     uint64_t seed;
@@ -117,8 +118,17 @@ static void check_peer(struct run *run, size_t i, enum model_verdict verdict,
     buf_deinit(&why);
 }
 
+// Answered by the engine alone: it has noticed that a key has expired.
+static void expect_lost(struct run *run, size_t peer) {
+    const struct client *client = run->world->peers[peer].client;
+    if (client == NULL || run->world->peers[peer].seen.len == 0) return;
+    if (run->awaited[peer].len > 0) return;
+    (void)model_lost(run->model, client->id, run->world->now_ms, &run->awaited[peer]);
+}
+
 static void check_wakes(struct run *run) {
     for (size_t i = 0; i < run->peers; i++) {
+        expect_lost(run, i);
         check_peer(run, i, MODEL_EXACT, buf_slice(&run->awaited[i]));
         buf_reset(&run->awaited[i]);
     }
@@ -257,7 +267,10 @@ static void run_begin(struct run *run, uint64_t seed, size_t peers) {
     };
     run->workload = workload_new(&options);
     const struct model_options model_options = {
-        .databases = 16, .string_bytes_max = log_record_max(store_log(run->world->store)) - 512};
+        .databases = 16,
+        .string_bytes_max = log_record_max(store_log(run->world->store)) - 512,
+        .view = model_view_of(&run->keyspace)};
+    run->keyspace = store_keyspace(run->world->store);
     run->model = model_new(&model_options);
 }
 
@@ -281,6 +294,7 @@ static void reopen(struct run *run) {
     struct store_recovery recovery;
     struct fault fault = {0};
     assert_ok(store_open(&world->store, world->vfs, &options, &recovery, &fault), &fault);
+    run->keyspace = store_keyspace(world->store);
     model_restart(run->model);
     compare(run);
 }

@@ -165,7 +165,8 @@ static void most_commands_are_about_data_and_none_ends_the_world(void **state) {
     (void)state;
     const struct workload_options options = {.table = commands_table(), .seed = 3};
     const struct mix mix = mix_of(&options);
-    assert_true(mix.of_group[GROUP_LIST] > MANY / 3);
+    assert_true(mix.of_group[GROUP_LIST] > MANY / 4);
+    assert_true(mix.of_group[GROUP_STREAM] > MANY / 4);
     assert_true(mix.of_group[GROUP_HASH] > MANY / 10);
     assert_true(mix.of_group[GROUP_STRING] > MANY / 10);
     assert_true(mix.of_group[GROUP_CONNECTION] > MANY / 100);

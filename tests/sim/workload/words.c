@@ -10,7 +10,16 @@
 
 static const char key_letters[] = "slhtzx"; // string list hash set sorted set stream
 
-enum { CLASSES = sizeof key_letters - 1, DATA_CLASSES = 3, KEYS_OF_CLASS = 6 };
+enum { KEYS_OF_CLASS = WORKLOAD_KEYS };
+
+static bool is_row(const struct drawing *drawing, const char *name) {
+    return strcmp(drawing->leaf->row->name, name) == 0;
+}
+
+static int draw_class(struct workload *workload) {
+    static const int classes[] = {0, 0, 1, 1, 1, 1, 2, 2, 5}; // lists most often
+    return classes[workload_below(workload, sizeof classes / sizeof classes[0])];
+}
 
 static int class_of_group(struct workload *workload, enum command_group group) {
     switch (group) {
@@ -34,9 +43,7 @@ static int class_of_group(struct workload *workload, enum command_group group) {
     case GROUP_SCRIPTING:
         break;
     }
-    // Lists twice as often as the others.
-    const size_t drawn = workload_below(workload, DATA_CLASSES + 1);
-    return drawn == DATA_CLASSES ? 1 : (int)drawn;
+    return draw_class(workload);
 }
 
 // Names that servers have stumbled over: empty, binary, long, of glob signs.
@@ -57,13 +64,20 @@ static void odd_key(struct workload *workload) {
     }
 }
 
+static void note_added(struct workload *workload, size_t heat) {
+    struct workload_added *added = &workload->added[heat];
+    added->last = (added->last + 1) % WORKLOAD_ADDED;
+    added->ms[added->last] = workload->now_ms;
+}
+
 static void draw_key(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
     const bool waits = (drawing->leaf->row->traits & COMMAND_WAITS) != 0;
     int class = class_of_group(workload, drawing->leaf->row->group);
     if (drawing->key_class >= 0) class = drawing->key_class;
-    if (workload_chance(workload, 5))
-        class = (int)workload_below(workload, DATA_CLASSES); // the wrong type, likely
+    // The wrong type, likely; seldom where it would stay.
+    const bool grows = (drawing->leaf->row->traits & COMMAND_GROWS) != 0;
+    if (workload_chance(workload, grows ? 1 : 5)) class = draw_class(workload);
     if (drawing->key_class < 0) drawing->key_class = class;
     drawing->keys++;
     if (workload_chance(workload, 1)) {
@@ -78,6 +92,8 @@ static void draw_key(struct drawing *drawing) {
         char name[8];
         snprintf(name, sizeof name, "%c:%zu", key_letters[class], heat);
         workload_text(workload, name);
+        drawing->heat = heat;
+        if (is_row(drawing, "xadd")) note_added(workload, heat);
     }
     workload->args[workload->argc - 1].is_key = true;
 }
@@ -227,6 +243,8 @@ static void draw_db(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
     if (workload_chance(workload, 5)) {
         draw_integer(workload, -1, 20);
+    } else if (workload_chance(workload, 40)) {
+        workload_i64(workload, 0); // most clients meet there
     } else {
         workload_i64(workload, (int64_t)workload_below(workload, workload->options.databases));
     }
@@ -258,24 +276,88 @@ static void draw_number(struct drawing *drawing) {
 
 // ---- streams
 
-// Few small ids, so that they meet; ids of about now, where `*` puts entries; now and then a word
-// that only some commands take.
-static void draw_id(struct drawing *drawing) {
+static void draw_odd_id(struct workload *workload) {
     static const char *const odd[] = {"-",   "+",    "$",   ">",     "0", "0-0",
                                       "5-*", "(1-1", "abc", "1-1-1", "*", "18446744073709551615",
                                       "",    "-1",   "1-",  "007-1"};
+    workload_text(workload, odd[workload_below(workload, sizeof odd / sizeof odd[0])]);
+}
+
+// An id that an entry of the key may have: `*` puts it at the time, so the times of late XADDs are
+// kept.
+static void draw_known_id(struct drawing *drawing) {
     struct workload *workload = drawing->workload;
+    const struct workload_added *added = &workload->added[drawing->heat];
+    const size_t ago = workload_chance(workload, 60) ? workload_below(workload, 6)
+                                                     : workload_below(workload, WORKLOAD_ADDED);
+    const int64_t ms = added->ms[(added->last + WORKLOAD_ADDED - ago) % WORKLOAD_ADDED];
     char text[48];
-    if (workload_chance(workload, 10)) {
-        workload_text(workload, odd[workload_below(workload, sizeof odd / sizeof odd[0])]);
-        return;
-    }
-    const bool is_small = workload_chance(workload, 60);
-    const long long ms =
-        is_small ? (long long)workload_below(workload, 4) + 1
-                 : (long long)workload->now_ms - (long long)workload_below(workload, 20);
-    snprintf(text, sizeof text, "%lld-%zu", ms, workload_below(workload, is_small ? 40 : 3));
+    snprintf(text, sizeof text, "%lld-%zu", (long long)ms,
+             workload_chance(workload, 70) ? 0 : workload_below(workload, 3));
     workload_text(workload, text);
+}
+
+static void draw_small_id(struct workload *workload) {
+    char text[48];
+    snprintf(text, sizeof text, "%zu-%zu", workload_below(workload, 4) + 1,
+             workload_below(workload, 40));
+    workload_text(workload, text);
+}
+
+// Of a new entry: at about this time, so that it is mostly above the last.
+static void draw_new_id(struct workload *workload) {
+    char text[48];
+    const long long ms = (long long)workload->now_ms;
+    if (workload_chance(workload, 50)) {
+        workload_text(workload, "*");
+    } else if (workload_chance(workload, 10)) {
+        draw_small_id(workload);
+    } else if (workload_chance(workload, 70)) {
+        snprintf(text, sizeof text, "%lld-*", ms);
+        workload_text(workload, text);
+    } else {
+        snprintf(text, sizeof text, "%lld-%zu", ms, workload_below(workload, 5));
+        workload_text(workload, text);
+    }
+}
+
+// Where XREADGROUP and XREAD begin: mostly at what is new.
+static void draw_beginning(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    if (workload_chance(workload, 75)) {
+        workload_text(workload, is_row(drawing, "xread") ? "$" : ">");
+    } else if (workload_chance(workload, 60)) {
+        workload_text(workload, "0");
+    } else {
+        draw_known_id(drawing);
+    }
+}
+
+static void draw_id(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    drawing->ids++;
+    if (workload_chance(workload, 3)) {
+        draw_odd_id(workload);
+    } else if (is_row(drawing, "xadd")) {
+        draw_new_id(workload);
+    } else if (is_row(drawing, "xread") || is_row(drawing, "xreadgroup")) {
+        draw_beginning(drawing);
+    } else if (is_row(drawing, "create") && workload_chance(workload, 50)) {
+        workload_text(workload, "0");
+    } else if (workload_chance(workload, 85)) {
+        draw_known_id(drawing);
+    } else {
+        draw_small_id(workload);
+    }
+}
+
+// Mostly as many as follow: see fill_counts.
+static void draw_numids(struct drawing *drawing) {
+    if (workload_chance(drawing->workload, 90)) {
+        drawing->numids_at = drawing->workload->argc;
+        drawing->ids = 0;
+    }
+    workload_i64(drawing->workload, workload_between(drawing->workload, 0, 3));
 }
 
 // XRANGE wants ids, LRANGE indexes.
@@ -293,19 +375,19 @@ static void draw_bound(struct drawing *drawing) {
 // MAXLEN or MINID: either is read as either.
 static void draw_threshold(struct drawing *drawing) {
     if (workload_chance(drawing->workload, 70)) {
-        draw_integer(drawing->workload, 0, 50);
+        draw_integer(drawing->workload, 0, workload_chance(drawing->workload, 50) ? 50 : 400);
     } else {
         draw_id(drawing);
     }
 }
 
-static void draw_numids(struct drawing *drawing) {
-    draw_integer(drawing->workload, 1, 3);
-}
-
 // How long something is to have been idle: rarely so long that nothing is.
 static void draw_min_idle(struct drawing *drawing) {
     draw_integer(drawing->workload, 0, workload_chance(drawing->workload, 80) ? 20 : 5000);
+}
+
+static void draw_maxcount(struct drawing *drawing) {
+    draw_integer(drawing->workload, 1, 20);
 }
 
 static void draw_bytes(struct drawing *drawing) {
@@ -381,8 +463,10 @@ DRAW_OF(draw_protocol, "2", "3", "3", "2", "4", "two")
 DRAW_OF(draw_address, "127.0.0.1:1", "127.0.0.1:99999", "nonsense")
 DRAW_OF(draw_cursor, "0", "0", "0", "0", "1", "17", "-1", "18446744073709551616", "x")
 
-DRAW_OF(draw_group, "g1", "g1", "g1", "g2", "g2", "nobody's", "")
-DRAW_OF(draw_consumer, "c1", "c1", "c2", "c3", "with space", "")
+DRAW_OF(draw_group, "g1", "g1", "g1", "g1", "g1", "g1", "g1", "g1", "g2", "g2", "nobody's", "")
+DRAW_OF(draw_consumer, "c1", "c1", "c1", "c2", "c2", "c3", "with space", "")
+DRAW_OF(draw_producer, "p1", "p1", "p1", "p2", "p2", "p3", "a producer", "")
+DRAW_OF(draw_sent, "i1", "i1", "i2", "i2", "i3", "i4", "i5", "i6", "")
 DRAW_OF(draw_entries_read, "0", "1", "3", "-1", "-2", "100", "x")
 
 // ---- commands within commands
@@ -434,7 +518,7 @@ static const struct {
     {"frequency", draw_number},
     {"group", draw_group},
     {"id", draw_id},
-    {"idempotent-id", draw_word},
+    {"idempotent-id", draw_sent},
     {"idmp-duration", draw_number},
     {"idmp-maxsize", draw_number},
     {"increment", draw_increment},
@@ -449,7 +533,7 @@ static const struct {
     {"libname", draw_word},
     {"libver", draw_word},
     {"max-deleted-id", draw_id},
-    {"maxcount", draw_number},
+    {"maxcount", draw_maxcount},
     {"maxsize", draw_bytes},
     {"message", draw_value},
     {"milliseconds", draw_milliseconds},
@@ -467,7 +551,7 @@ static const struct {
     {"password", draw_word},
     {"pattern", draw_pattern},
     {"pivot", draw_value},
-    {"producer-id", draw_word},
+    {"producer-id", draw_producer},
     {"protover", draw_protocol},
     {"rank", draw_index},
     {"seconds", draw_seconds},

@@ -7,7 +7,12 @@
 #include "tests/sim/workload/usage.h"
 #include "tests/sim/workload/workload.h"
 
-enum { WORKLOAD_ARGS_MAX = 256, WORKLOAD_NESTING_MAX = 2 };
+enum {
+    WORKLOAD_ARGS_MAX = 256,
+    WORKLOAD_NESTING_MAX = 2,
+    WORKLOAD_KEYS = 6,   // hot ones of each type
+    WORKLOAD_ADDED = 32, // times of XADD that are kept for each
+};
 
 // A row that can be executed, with what its name needs.
 struct leaf {
@@ -36,6 +41,10 @@ struct workload {
     struct slice argv[WORKLOAD_ARGS_MAX];
     size_t argc;
     int64_t now_ms;
+    struct workload_added {
+        int64_t ms[WORKLOAD_ADDED]; // when XADD was drawn for the stream
+        size_t last;
+    } added[WORKLOAD_KEYS];
     unsigned nesting; // COMMAND GETKEYS draws a command inside its own
 };
 
@@ -46,6 +55,9 @@ struct drawing {
     int key_class;     // the kind of key the first one was; -1: none yet
     size_t numkeys_at; // the argument that counts the keys behind it; 0: none
     size_t keys;       // drawn since then
+    size_t heat;       // of the key drawn last
+    size_t numids_at;  // the same for ids
+    size_t ids;
 };
 
 // ---- chance

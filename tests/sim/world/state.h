@@ -4,6 +4,7 @@
 //   peer.c     clients and the wires to them    witness.c  what the engine executed
 //   quiet.c    what must be so at quiet moments  forks.c    crashes and rot beside the run
 //   worker.c   jobs and the account of them     mirror.c   the naive model of all of it
+//   crew.c     jobs of a consumer group
 #ifndef ACKD_TESTS_SIM_WORLD_STATE_H
 #define ACKD_TESTS_SIM_WORLD_STATE_H
 

@@ -6,30 +6,11 @@
 #include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "tests/sim/world/state.h"
+#include "tests/sim/world/worker_state.h"
 
-enum { JOB_BYTES_MAX = 400, KEY_MAX = 32, JOBS_AT_ONCE = 200 };
+enum { JOBS_AT_ONCE = 200 };
 
 #define QUEUE "jobs:queue"
-
-// What is asked for; the reply decides what comes next.
-enum stage {
-    STAGE_ENTER, // has just connected
-    STAGE_SELECT,
-    STAGE_SWEEP, // gives back what a former life of this worker had claimed
-    STAGE_IDLE,
-    STAGE_PUSH,
-    STAGE_CLAIM,
-    STAGE_ACK,
-    STAGE_GIVE_BACK,
-};
-
-struct worker {
-    char key[KEY_MAX]; // its processing list
-    enum stage stage;
-    size_t job; // PUSH, ACK
-    unsigned char number;
-    struct buf heard;
-};
 
 // ---- jobs
 
@@ -44,7 +25,7 @@ void jobs_deinit(struct jobs *jobs) {
     *jobs = (struct jobs){0};
 }
 
-static size_t job_new(struct jobs *jobs) {
+size_t job_new(struct jobs *jobs) {
     if (jobs->count == jobs->cap) {
         jobs->cap = jobs->cap == 0 ? 256 : jobs->cap * 2;
         jobs->states = mem_realloc(jobs->states, jobs->cap);
@@ -56,7 +37,7 @@ static size_t job_new(struct jobs *jobs) {
 }
 
 // Short ones lie in memory, long ones are references into the log.
-static struct slice job_text(size_t job, char into[JOB_BYTES_MAX]) {
+struct slice job_text(size_t job, char into[JOB_BYTES_MAX]) {
     const int head = snprintf(into, JOB_BYTES_MAX, "job:%zu:", job);
     const size_t len = num_min((size_t)head + job * 37 % 350, JOB_BYTES_MAX);
     memset(into + head, 'a' + (int)(job % 26), len - (size_t)head);
@@ -64,7 +45,7 @@ static struct slice job_text(size_t job, char into[JOB_BYTES_MAX]) {
 }
 
 // SIZE_MAX: these bytes are no job.
-static size_t job_parse(const struct jobs *jobs, struct slice text) {
+size_t job_parse(const struct jobs *jobs, struct slice text) {
     size_t job = 0;
     size_t at = 4;
     if (text.len < 6 || memcmp(text.data, "job:", 4) != 0) return SIZE_MAX;
@@ -75,7 +56,7 @@ static size_t job_parse(const struct jobs *jobs, struct slice text) {
     return slice_equal(text, job_text(job, expected)) ? job : SIZE_MAX;
 }
 
-static const char *state_name(enum job_state state) {
+const char *job_state_name(enum job_state state) {
     static const char *const names[] = {"being pushed", "there", "being removed", "gone",
                                         "refused"};
     return names[state];
@@ -109,7 +90,7 @@ static void check_job(struct world *world, size_t job) {
                                                                       : found <= 1;
     if (is_right) return;
     world_broke(world, 9, "job %zu is %s as far as was told, and found %u times", job,
-                state_name(state), found);
+                job_state_name(state), found);
 }
 
 void jobs_check(struct world *world) {
@@ -120,12 +101,13 @@ void jobs_check(struct world *world) {
     for (size_t i = 0; i < WORLD_PEERS && is_whole; i++)
         if (world->peers[i].worker != NULL)
             is_whole = count_list(world, world->peers[i].worker->key);
+    if (is_whole) is_whole = crew_count_jobs(world);
     if (!is_whole) return; // the disk gave no answer: nothing is known
     for (size_t job = 0; job < jobs->count; job++)
         check_job(world, job);
 }
 
-static size_t jobs_alive(const struct jobs *jobs) {
+size_t jobs_alive(const struct jobs *jobs) {
     size_t alive = 0;
     for (size_t job = 0; job < jobs->count; job++)
         alive += jobs->states[job] == JOB_THERE || jobs->states[job] == JOB_PUSHING;
@@ -138,6 +120,7 @@ struct worker *worker_new(size_t number) {
     struct worker *worker = mem_zalloc(sizeof *worker);
     worker->number = (unsigned char)number;
     snprintf(worker->key, sizeof worker->key, "jobs:worker:%zu", number);
+    worker->reads_group = number % 2 == 1; // half of them work on lists, half on a stream
     return worker;
 }
 
@@ -155,10 +138,11 @@ void worker_connected(struct worker *worker) {
 // What it asked for last may have been done or not: the states say so already.
 void worker_cut_off(struct jobs *jobs, struct worker *worker) {
     (void)jobs;
+    worker->pushes_again = worker->reads_group && worker->stage == STAGE_PUSH;
     worker_connected(worker);
 }
 
-static void say(struct peer *peer, enum stage stage, const struct slice *argv, size_t argc) {
+void worker_say(struct peer *peer, enum stage stage, const struct slice *argv, size_t argc) {
     peer->worker->stage = stage;
     peer_say(peer, argv, argc);
 }
@@ -170,7 +154,7 @@ static void say_push(struct world *world, struct peer *peer) {
     char text[JOB_BYTES_MAX];
     const struct slice argv[] = {world_chance(world, 4) ? SLICE("RPUSH") : SLICE("LPUSH"),
                                  SLICE(QUEUE), job_text(worker->job, text)};
-    say(peer, STAGE_PUSH, argv, 3);
+    worker_say(peer, STAGE_PUSH, argv, 3);
 }
 
 static void say_claim(struct world *world, struct peer *peer) {
@@ -184,16 +168,16 @@ static void say_claim(struct world *world, struct peer *peer) {
     const struct slice rpoplpush[] = {SLICE("RPOPLPUSH"), queue, own};
     switch (rng_below(&world->rng, 6)) {
     case 0:
-        say(peer, STAGE_CLAIM, lmove, 5);
+        worker_say(peer, STAGE_CLAIM, lmove, 5);
         return;
     case 1:
-        say(peer, STAGE_CLAIM, brpoplpush, 4);
+        worker_say(peer, STAGE_CLAIM, brpoplpush, 4);
         return;
     case 2:
-        say(peer, STAGE_CLAIM, rpoplpush, 3);
+        worker_say(peer, STAGE_CLAIM, rpoplpush, 3);
         return;
     default:
-        say(peer, STAGE_CLAIM, blmove, 6);
+        worker_say(peer, STAGE_CLAIM, blmove, 6);
         return;
     }
 }
@@ -201,7 +185,7 @@ static void say_claim(struct world *world, struct peer *peer) {
 static void say_give_back(struct peer *peer, enum stage stage) {
     const struct slice argv[] = {SLICE("LMOVE"), slice_str(peer->worker->key), SLICE(QUEUE),
                                  SLICE("LEFT"), SLICE("RIGHT")};
-    say(peer, stage, argv, 5);
+    worker_say(peer, stage, argv, 5);
 }
 
 static void say_ack(struct world *world, struct peer *peer) {
@@ -212,16 +196,20 @@ static void say_ack(struct world *world, struct peer *peer) {
                                  job_text(worker->job, text)};
     world->jobs.states[worker->job] = JOB_REMOVING;
     world->jobs.owners[worker->job] = worker->number;
-    say(peer, STAGE_ACK, argv, 4);
+    worker_say(peer, STAGE_ACK, argv, 4);
 }
 
 void worker_next(struct world *world, struct peer *peer) {
     const struct slice select[] = {SLICE("SELECT"), SLICE("15")};
     switch (peer->worker->stage) {
     case STAGE_ENTER:
-        say(peer, STAGE_SELECT, select, 2);
+        worker_say(peer, STAGE_SELECT, select, 2);
         return;
     case STAGE_IDLE:
+        if (peer->worker->reads_group) {
+            crew_next(world, peer);
+            return;
+        }
         if (world_chance(world, 2) && jobs_alive(&world->jobs) < JOBS_AT_ONCE) {
             say_push(world, peer);
         } else {
@@ -234,6 +222,7 @@ void worker_next(struct world *world, struct peer *peer) {
     case STAGE_CLAIM:
     case STAGE_ACK:
     case STAGE_GIVE_BACK:
+    case STAGE_GROUP:
         return; // waits for its reply
     }
 }
@@ -250,12 +239,12 @@ static bool is_nothing(struct slice reply) {
 }
 
 // Errors that may come at any time, after which the worker looks anew at what it holds.
-static bool is_excused(const struct world *world, struct slice reply) {
+bool worker_is_excused(const struct world *world, struct slice reply) {
     if (begins(reply, "-NOSPACE") || begins(reply, "-UNBLOCKED")) return true;
     return world->reads_fail && (begins(reply, "-ERR IO") || begins(reply, "-ERR CORRUPT"));
 }
 
-_Noreturn static void refuse(struct world *world, const struct peer *peer, struct slice reply) {
+_Noreturn void worker_refuse(struct world *world, const struct peer *peer, struct slice reply) {
     char text[80];
     slice_to_cstr(reply, text, sizeof text);
     world_broke(world, 9, "%s hears what it cannot (stage %d, job %zu): %s", peer->worker->key,
@@ -264,11 +253,11 @@ _Noreturn static void refuse(struct world *world, const struct peer *peer, struc
 
 static size_t hear_job(struct world *world, const struct peer *peer, struct slice reply) {
     const char *body = reply.len == 0 ? NULL : memchr(reply.data, '\n', reply.len);
-    if (!begins(reply, "$") || body == NULL) refuse(world, peer, reply);
+    if (!begins(reply, "$") || body == NULL) worker_refuse(world, peer, reply);
     const size_t at = (size_t)(body - reply.data) + 1;
-    if (at + 2 > reply.len) refuse(world, peer, reply);
+    if (at + 2 > reply.len) worker_refuse(world, peer, reply);
     const size_t job = job_parse(&world->jobs, slice_sub(reply, at, reply.len - 2));
-    if (job == SIZE_MAX) refuse(world, peer, reply);
+    if (job == SIZE_MAX) worker_refuse(world, peer, reply);
     return job;
 }
 
@@ -277,7 +266,7 @@ static size_t hear_claimed(struct world *world, const struct peer *peer, struct 
     const size_t job = hear_job(world, peer, reply);
     const enum job_state state = (enum job_state)world->jobs.states[job];
     if (state == JOB_GONE || state == JOB_REFUSED)
-        world_broke(world, 9, "job %zu is given out though it is %s", job, state_name(state));
+        world_broke(world, 9, "job %zu is given out though it is %s", job, job_state_name(state));
     world->jobs.states[job] = JOB_THERE;
     return job;
 }
@@ -297,7 +286,7 @@ static void hear_claim(struct world *world, struct peer *peer, struct slice repl
         worker->stage = STAGE_IDLE;
         return;
     }
-    if (is_excused(world, reply)) {
+    if (worker_is_excused(world, reply)) {
         say_give_back(peer, STAGE_SWEEP);
         return;
     }
@@ -315,10 +304,10 @@ static void hear_push(struct world *world, struct peer *peer, struct slice reply
     unsigned char *state = &world->jobs.states[worker->job];
     if (begins(reply, ":")) {
         if (*state == JOB_PUSHING) *state = JOB_THERE;
-    } else if (is_excused(world, reply)) {
+    } else if (worker_is_excused(world, reply)) {
         *state = JOB_REFUSED;
     } else {
-        refuse(world, peer, reply);
+        worker_refuse(world, peer, reply);
     }
 }
 
@@ -327,10 +316,10 @@ static void hear_ack(struct world *world, struct peer *peer, struct slice reply)
     if (begins(reply, ":1\r")) {
         world->jobs.states[worker->job] = JOB_GONE;
         worker->stage = STAGE_IDLE;
-    } else if (is_excused(world, reply)) {
+    } else if (worker_is_excused(world, reply)) {
         say_give_back(peer, STAGE_SWEEP);
     } else {
-        refuse(world, peer, reply);
+        worker_refuse(world, peer, reply);
     }
 }
 
@@ -344,12 +333,13 @@ static void hear(struct world *world, struct peer *peer, struct slice reply) {
         if (is_nothing(reply)) {
             worker->stage = STAGE_IDLE;
         } else {
-            if (!is_excused(world, reply)) hear_given_back(world, peer, reply);
+            if (!worker_is_excused(world, reply)) hear_given_back(world, peer, reply);
             say_give_back(peer, STAGE_SWEEP);
         }
         return;
     case STAGE_GIVE_BACK:
-        if (!is_nothing(reply) && !is_excused(world, reply)) hear_given_back(world, peer, reply);
+        if (!is_nothing(reply) && !worker_is_excused(world, reply))
+            hear_given_back(world, peer, reply);
         say_give_back(peer, STAGE_SWEEP);
         return;
     case STAGE_PUSH:
@@ -362,8 +352,9 @@ static void hear(struct world *world, struct peer *peer, struct slice reply) {
         hear_ack(world, peer, reply);
         return;
     case STAGE_ENTER:
+    case STAGE_GROUP:
     case STAGE_IDLE:
-        refuse(world, peer, reply); // it has asked for nothing
+        worker_refuse(world, peer, reply); // it has asked for nothing
     }
 }
 
@@ -371,6 +362,10 @@ void worker_hears(struct world *world, struct peer *peer, struct slice piece, bo
     struct worker *worker = peer->worker;
     buf_append_slice(&worker->heard, piece);
     if (!is_last) return;
-    hear(world, peer, buf_slice(&worker->heard));
+    if (worker->reads_group) {
+        crew_hears(world, peer, buf_slice(&worker->heard));
+    } else {
+        hear(world, peer, buf_slice(&worker->heard));
+    }
     buf_reset(&worker->heard);
 }
