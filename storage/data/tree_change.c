@@ -251,6 +251,7 @@ static void append_leaf(struct tree *tree, struct tree_page *last, const void *e
     link_leaf_behind(last, fresh);
     if (last->parent == NULL) grow_upwards(tree);
     struct tree_page *parent = last->parent;
+    must(parent != NULL);
     while (!branch_has_room(tree, parent)) {
         struct tree_page *branch = page_new(tree, false, tree_cap(tree, false));
         put_child(tree, branch, 0, fresh);
