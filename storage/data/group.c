@@ -43,15 +43,23 @@ struct time_key {
 
 // ---- order
 
-static const struct pending_record *record_of(const struct group *group, const void *element) {
+static uint32_t handle_of(const void *element) {
     uint32_t handle;
     memcpy(&handle, element, sizeof handle);
-    return pending_pool_get(&group->pool, handle);
+    return handle;
+}
+
+static struct pending_record record_of(const struct group *group, const void *element) {
+    return pending_pool_get(&group->pool, handle_of(element));
+}
+
+static struct stream_id id_of(const struct group *group, const void *element) {
+    return pending_pool_id(&group->pool, handle_of(element));
 }
 
 static int compare_ids(const void *context, const void *element, const void *key) {
     const struct stream_id *id = key;
-    return stream_id_compare(record_of(context, element)->id, *id);
+    return stream_id_compare(id_of(context, element), *id);
 }
 
 static struct time_key time_key(const struct pending_record *record) {
@@ -60,7 +68,8 @@ static struct time_key time_key(const struct pending_record *record) {
 }
 
 static int compare_times(const void *context, const void *element, const void *key) {
-    const struct time_key a = time_key(record_of(context, element));
+    const struct pending_record record = record_of(context, element);
+    const struct time_key a = time_key(&record);
     const struct time_key *b = key;
     if (a.is_delivered != b->is_delivered) return a.is_delivered ? 1 : -1;
     if (a.order != b->order) return a.order < b->order ? -1 : 1;
@@ -151,20 +160,20 @@ size_t group_idle_count(const struct group *group, int64_t at_ms) {
     return tree_rank(&group->by_time, group, &behind);
 }
 
-static void show(const struct group *group, const struct pending_record *record,
-                 struct pending *out) {
-    const bool is_nacked = record->consumer == nobody;
-    *out = (struct pending){.id = record->id,
-                            .consumer = is_nacked ? NULL : group->by_index[record->consumer],
-                            .delivered_ms = is_nacked ? 0 : record->order,
+static void show(const struct group *group, const void *element, struct pending *out) {
+    const struct pending_record record = record_of(group, element);
+    const bool is_nacked = record.consumer == nobody;
+    *out = (struct pending){.id = record.id,
+                            .consumer = is_nacked ? NULL : group->by_index[record.consumer],
+                            .delivered_ms = is_nacked ? 0 : record.order,
                             .deliveries =
-                                record->deliveries == UINT32_MAX ? INT64_MAX : record->deliveries};
+                                record.deliveries == UINT32_MAX ? INT64_MAX : record.deliveries};
 }
 
 bool group_find(const struct group *group, struct stream_id id, struct pending *out) {
     const void *element = tree_find(&group->by_id, group, &id);
     if (element == NULL) return false;
-    if (out != NULL) show(group, record_of(group, element), out);
+    if (out != NULL) show(group, element, out);
     return true;
 }
 
@@ -223,7 +232,7 @@ struct pending_cursor group_by_time(const struct group *group) {
 bool pending_next(struct pending_cursor *cursor, struct pending *out) {
     const void *element = tree_get(cursor->tree, &cursor->at);
     if (element == NULL) return false;
-    show(cursor->group, record_of(cursor->group, element), out);
+    show(cursor->group, element, out);
     tree_step(&cursor->at);
     return true;
 }
@@ -231,7 +240,7 @@ bool pending_next(struct pending_cursor *cursor, struct pending *out) {
 bool group_last_pending(const struct group *group, struct pending *out) {
     const void *element = tree_last(&group->by_id);
     if (element == NULL) return false;
-    show(group, record_of(group, element), out);
+    show(group, element, out);
     return true;
 }
 
@@ -276,7 +285,7 @@ struct consumer *group_add_consumer(struct group *group, struct slice name) {
 void group_remove_consumer(struct group *group, struct consumer *consumer) {
     const void *element;
     while ((element = tree_last(&consumer->by_id)) != NULL)
-        must(group_remove(group, record_of(group, element)->id));
+        must(group_remove(group, id_of(group, element)));
     const struct slice name = consumer_name(consumer);
     must(tree_remove(&group->consumers, NULL, &name, NULL));
     group->by_index[consumer->index] = NULL;
@@ -295,8 +304,7 @@ static uint32_t counted(int64_t deliveries) {
 }
 
 // In and out of the two indexes that depend on more than the id.
-static void hang_up(struct group *group, uint32_t handle) {
-    const struct pending_record *record = pending_pool_get(&group->pool, handle);
+static void hang_up(struct group *group, uint32_t handle, const struct pending_record *record) {
     const struct time_key key = time_key(record);
     must(tree_insert(&group->by_time, group, &key, &handle));
     if (record->consumer == nobody) {
@@ -317,46 +325,77 @@ static void take_down(struct group *group, const struct pending_record *record) 
     must(tree_remove(&group->by_index[record->consumer]->by_id, group, &record->id, NULL));
 }
 
+// The record has been copied to another handle: the indexes learn of it.
+static void rehang(struct group *group, uint32_t handle) {
+    const struct pending_record record = pending_pool_get(&group->pool, handle);
+    const struct time_key key = time_key(&record);
+    tree_replace(&group->by_id, group, &record.id, &handle);
+    tree_replace(&group->by_time, group, &key, &handle);
+    if (record.consumer == nobody) return;
+    tree_replace(&group->by_index[record.consumer]->by_id, group, &record.id, &handle);
+}
+
+static void give(struct group *group, uint32_t handle) {
+    uint32_t from;
+    uint32_t to;
+    pending_pool_give(&group->pool, handle);
+    for (int i = 0; i < PENDING_MOVES_MAX; i++) {
+        if (!pending_pool_move(&group->pool, handle, &from, &to)) return;
+        rehang(group, to);
+        pending_pool_give(&group->pool, from);
+    }
+}
+
+static struct pending_record record_from(struct group *group, const struct consumer *consumer,
+                                         const struct pending *pending) {
+    return (struct pending_record){.id = pending->id,
+                                   .order = consumer == NULL ? group->nack_next++
+                                                             : pending->delivered_ms,
+                                   .consumer = consumer == NULL ? nobody : consumer->index,
+                                   .deliveries = counted(pending->deliveries)};
+}
+
 void group_put(struct group *group, struct consumer *consumer, const struct pending *pending) {
-    struct pending_record changed = {.id = pending->id,
-                                     .order = pending->delivered_ms,
-                                     .consumer = nobody,
-                                     .deliveries = counted(pending->deliveries)};
-    if (consumer == NULL) {
-        changed.order = group->nack_next++;
-    } else {
-        changed.consumer = consumer->index;
-    }
+    const struct pending_record changed = record_from(group, consumer, pending);
     const void *element = tree_find(&group->by_id, group, &pending->id);
-    uint32_t handle;
-    if (element != NULL) {
-        memcpy(&handle, element, sizeof handle);
-        struct pending_record *record = pending_pool_get(&group->pool, handle);
-        take_down(group, record);
-        *record = changed;
-    } else {
-        handle = pending_pool_take(&group->pool, &changed);
+    if (element == NULL) {
+        const uint32_t handle = pending_pool_take(&group->pool, &changed);
         must(tree_insert(&group->by_id, group, &changed.id, &handle));
+        hang_up(group, handle, &changed);
+        return;
     }
-    hang_up(group, handle);
+    const uint32_t handle = handle_of(element);
+    const struct pending_record before = pending_pool_get(&group->pool, handle);
+    take_down(group, &before);
+    if (pending_pool_set(&group->pool, handle, &changed)) {
+        hang_up(group, handle, &changed);
+        return;
+    }
+    const uint32_t other = pending_pool_take(&group->pool, &changed); // of the other width
+    tree_replace(&group->by_id, group, &changed.id, &other);
+    hang_up(group, other, &changed);
+    give(group, handle);
 }
 
 bool group_remove(struct group *group, struct stream_id id) {
     uint32_t handle;
     if (!tree_remove(&group->by_id, group, &id, &handle)) return false;
-    take_down(group, pending_pool_get(&group->pool, handle));
-    pending_pool_give(&group->pool, handle);
+    const struct pending_record record = pending_pool_get(&group->pool, handle);
+    take_down(group, &record);
+    give(group, handle);
     return true;
 }
 
 // ---- checking
 
 static bool ids_ascend(const void *context, const void *a, const void *b) {
-    return compare_ids(context, a, &record_of(context, b)->id) < 0;
+    const struct stream_id id = id_of(context, b);
+    return compare_ids(context, a, &id) < 0;
 }
 
 static bool times_ascend(const void *context, const void *a, const void *b) {
-    const struct time_key key = time_key(record_of(context, b));
+    const struct pending_record record = record_of(context, b);
+    const struct time_key key = time_key(&record);
     return compare_times(context, a, &key) < 0;
 }
 
@@ -369,7 +408,7 @@ void group_check(const struct group *group) {
     tree_check(&group->by_id, ids_ascend, group);
     tree_check(&group->by_time, times_ascend, group);
     tree_check(&group->consumers, names_ascend, group);
-    must(pending_pool_count(&group->pool) == tree_count(&group->by_id));
+    must(pending_pool_check(&group->pool) == tree_count(&group->by_id));
     must(tree_count(&group->by_time) == tree_count(&group->by_id));
     size_t owned = 0;
     size_t consumers = 0;

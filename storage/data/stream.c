@@ -5,12 +5,23 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
+#include "proto/base/num.h"
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
 #include "storage/data/stream_chunk.h"
 #include "storage/data/stream_state.h"
 
-enum { CHUNK_FIRST_CAP = 1, CHUNK_NEXT_CAP = 27 };
+enum {
+    CHUNK_FIRST_CAP = 1,
+    CHUNK_NEXT_CAP = 27,
+    // Slots that may be vacant: for so many entries one, and some chunks besides.
+    VACANT_SHARE = 24,
+    VACANT_CHUNKS = 2,
+    // An entry that is deleted pays for moving so many others, or for looking at a few chunks.
+    PACK_MOVES = 48,
+    PACK_LOOK_COST = 4,
+    PACK_VACANT = 2, // a chunk with so few vacant slots is left alone
+};
 
 // ---- order
 
@@ -179,7 +190,11 @@ static void unindex_chunk(struct stream *stream, struct stream_chunk *chunk) {
 static struct stream_chunk *resize_chunk(struct stream *stream, struct stream_chunk *chunk,
                                          size_t cap) {
     unindex_chunk(stream, chunk);
+    const bool is_packing = stream->packing == chunk;
+    stream->slots -= chunk->cap;
     chunk = stream_chunk_resize(chunk, cap);
+    stream->slots += chunk->cap;
+    if (is_packing) stream->packing = chunk;
     if (chunk->prev == NULL) stream->head = chunk;
     if (chunk->next == NULL) stream->tail = chunk;
     index_chunk(stream, chunk);
@@ -206,6 +221,7 @@ static bool open_tail(struct stream *stream, struct stream_id id) {
         tail->next = fresh;
     }
     stream->tail = fresh;
+    stream->slots += fresh->cap;
     return true;
 }
 
@@ -243,7 +259,49 @@ static void drop_chunk(struct stream *stream, struct stream_chunk *chunk) {
     } else {
         chunk->next->prev = chunk->prev;
     }
+    if (stream->packing == chunk) stream->packing = chunk->next;
+    stream->slots -= chunk->cap;
     mem_free(chunk);
+}
+
+// Fills the chunk up with at most `count` entries from the one behind it; says how many.
+static size_t pack_chunk(struct stream *stream, struct stream_chunk *chunk, size_t count) {
+    struct stream_chunk *next = chunk->next;
+    const size_t room = (size_t)STREAM_CHUNK_CAP - chunk->count;
+    if (room <= PACK_VACANT || !stream_chunk_takes(chunk, stream_chunk_id(next, 0))) return 0;
+    const size_t cap = stream_chunk_cap_for(chunk->count + num_min(room, next->count));
+    if (cap > chunk->cap) chunk = resize_chunk(stream, chunk, cap);
+    // Chunks are found by their last ids: one that may become empty is out of the index before.
+    const bool may_go = num_min(count, room) >= next->count;
+    if (may_go) unindex_chunk(stream, next);
+    const size_t moved = stream_chunk_pull(chunk, next, count);
+    if (next->count == 0) {
+        drop_chunk(stream, next);
+    } else if (may_go) {
+        index_chunk(stream, next);
+    }
+    return moved;
+}
+
+// Chunks that lost entries from their middle are filled up from those behind them, a few entries
+// at a time, round and round, while too many slots are vacant. A queue that loses its first entries
+// has no such slots.
+static void pack(struct stream *stream) {
+    for (size_t left = PACK_MOVES; left >= PACK_LOOK_COST;) {
+        const size_t vacant = stream->slots - stream->len;
+        const size_t allowed =
+            (size_t)VACANT_CHUNKS * STREAM_CHUNK_CAP + stream->len / VACANT_SHARE;
+        if (vacant <= allowed) return;
+        if (stream->packing == NULL) stream->packing = stream->head;
+        const bool is_last = stream->packing->next == NULL;
+        const size_t moved = is_last ? 0 : pack_chunk(stream, stream->packing, left);
+        if (moved == 0) {
+            stream->packing = stream->packing->next;
+            left -= PACK_LOOK_COST;
+        } else {
+            left -= moved;
+        }
+    }
 }
 
 // The entry behind it goes on with its node, or the node is gone with it.
@@ -271,6 +329,7 @@ static void remove_at(struct stream *stream, struct stream_chunk *chunk, size_t 
     stream_chunk_remove(chunk, at);
     const size_t cap = stream_chunk_better_cap(chunk);
     if (cap < chunk->cap) resize_chunk(stream, chunk, cap);
+    pack(stream);
 }
 
 bool stream_delete(struct stream *stream, struct stream_id id, struct blob *gone) {

@@ -4,6 +4,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/num.h"
 
 enum { BEGINS_NODE = BLOB_TAIL_SPARE };
 
@@ -38,7 +39,7 @@ static struct stream_chunk *chunk_of_cap(size_t cap, uint64_t base_ms, uint32_t 
     return chunk;
 }
 
-static size_t cap_for(size_t count) {
+size_t stream_chunk_cap_for(size_t count) {
     size_t i = 0;
     while (i < CAPS - 1 && caps[i] < count)
         i++;
@@ -46,7 +47,7 @@ static size_t cap_for(size_t count) {
 }
 
 struct stream_chunk *stream_chunk_new(struct stream_id first, size_t count) {
-    return chunk_of_cap(cap_for(count), first.ms, (uint32_t)(first.seq >> 32));
+    return chunk_of_cap(stream_chunk_cap_for(count), first.ms, (uint32_t)(first.seq >> 32));
 }
 
 bool stream_chunk_takes(const struct stream_chunk *chunk, struct stream_id id) {
@@ -93,6 +94,11 @@ static void copy_row(struct stream_chunk *to, size_t place, const struct stream_
     memmove(tails_of(to) + place, tails_of(from) + source, count * sizeof(uint16_t));
 }
 
+static void slide(struct stream_chunk *chunk) {
+    copy_row(chunk, 0, chunk, 0, chunk->count);
+    chunk->start = 0;
+}
+
 void stream_chunk_remove(struct stream_chunk *chunk, size_t at) {
     must(at < chunk->count);
     chunk->count--;
@@ -101,6 +107,31 @@ void stream_chunk_remove(struct stream_chunk *chunk, size_t at) {
     } else {
         copy_row(chunk, chunk->start + at, chunk, at + 1, chunk->count - at);
     }
+}
+
+// How many of the next one's first entries this chunk's ids can express.
+static size_t takes_how_many(const struct stream_chunk *chunk, const struct stream_chunk *next,
+                             size_t count) {
+    while (count > 0 && !stream_chunk_takes(chunk, stream_chunk_id(next, count - 1)))
+        count--;
+    return count;
+}
+
+size_t stream_chunk_pull(struct stream_chunk *chunk, struct stream_chunk *next, size_t count) {
+    count = num_min(count, num_min((size_t)chunk->cap - chunk->count, next->count));
+    count = takes_how_many(chunk, next, count);
+    if (count == 0) return 0;
+    if (chunk->start + chunk->count + count > chunk->cap) slide(chunk);
+    const size_t place = (size_t)chunk->start + chunk->count;
+    copy_row(chunk, place, next, 0, count);
+    const uint32_t later_ms = (uint32_t)(next->base_ms - chunk->base_ms);
+    for (size_t i = 0; i < count; i++) {
+        ms_of(chunk)[place + i] += later_ms;
+    }
+    chunk->count = (uint16_t)(chunk->count + count);
+    next->start = (uint16_t)(next->start + count);
+    next->count = (uint16_t)(next->count - count);
+    return count;
 }
 
 void stream_chunk_mark(struct stream_chunk *chunk, size_t at) {
@@ -126,8 +157,7 @@ bool stream_chunk_make_room(struct stream_chunk *chunk) {
     if (chunk->start + chunk->count < chunk->cap) return true;
     // Sliding is worth it only when it makes room for many.
     if (chunk->count > chunk->cap / 2) return false;
-    copy_row(chunk, 0, chunk, 0, chunk->count);
-    chunk->start = 0;
+    slide(chunk);
     return true;
 }
 

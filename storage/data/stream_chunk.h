@@ -42,8 +42,14 @@ void stream_chunk_mark(struct stream_chunk *chunk, size_t at); // the entry begi
 // The first entry whose id is >= `id`; count when none is.
 size_t stream_chunk_find(const struct stream_chunk *chunk, struct stream_id id);
 
+// Takes up to `count` entries from the beginning of the chunk behind it, as many as it has room for
+// and can hold; says how many. The next one may be empty afterwards.
+size_t stream_chunk_pull(struct stream_chunk *chunk, struct stream_chunk *next, size_t count);
+
 // Room for one more at the end, without another chunk: slides or says no.
 bool stream_chunk_make_room(struct stream_chunk *chunk);
+// The smallest size that holds so many.
+size_t stream_chunk_cap_for(size_t count);
 // The size the chunk should have: greater when it is full, smaller when little is left in it.
 size_t stream_chunk_better_cap(const struct stream_chunk *chunk);
 // The same entries in a chunk of that size; the old one is freed. Neighbours are told.

@@ -107,6 +107,8 @@ void stream_check(const struct stream *stream) {
     size_t len = 0;
     size_t nodes = 0;
     size_t chunks = 0;
+    size_t slots = 0;
+    bool has_packing = stream->packing == NULL;
     struct stream_id before = STREAM_ID_MIN;
     const struct stream_chunk *last = NULL;
     for (const struct stream_chunk *chunk = stream->head; chunk != NULL; chunk = chunk->next) {
@@ -123,10 +125,12 @@ void stream_check(const struct stream *stream) {
         const struct stream_id last_id = stream_chunk_id(chunk, chunk->count - 1u);
         must(tree_find(&stream->chunks, NULL, &last_id) != NULL);
         last = chunk;
+        slots += chunk->cap;
+        has_packing = has_packing || chunk == stream->packing;
         chunks++;
     }
     must(stream->tail == last && len == stream->len && nodes == stream->nodes);
-    must(chunks == tree_count(&stream->chunks));
+    must(chunks == tree_count(&stream->chunks) && slots == stream->slots && has_packing);
     must(stream_id_compare(before, stream->last_id) <= 0);
     must(len > 0 || stream->node_added == 0);
     tree_check(&stream->chunks, NULL, NULL);

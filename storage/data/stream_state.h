@@ -13,6 +13,8 @@ struct stream {
     struct tree chunks; // pointers, by the last id in each
     struct stream_chunk *head;
     struct stream_chunk *tail;
+    struct stream_chunk *packing; // the chunk that is filled up next; NULL: the first
+    size_t slots;                 // entries that all chunks have memory for
     size_t len;
     struct stream_id last_id;
     struct stream_id max_deleted_id;

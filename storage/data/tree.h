@@ -2,8 +2,10 @@
 // by rank in O(log n). Elements are bytes to the tree (a handle, a pointer); they own nothing here.
 //
 // Always true: elements ascend strictly in the owner's order; all leaves have the same depth; each
-// branch knows of each child how many elements are below and which is the least; no page is empty.
-// Appending fills pages completely; a page that shrinks is joined with a neighbour that has room.
+// branch knows of each child how many elements are below and which is the least; no page is empty,
+// and none but the first and the last of its level is less than half full (see tree_change.c: two
+// thirds are usual). Appending fills pages completely. So an element of 4 bytes takes 4.3 in a tree
+// that grew at its end, and at most 6.7 whatever came and went in between.
 //
 // Zero-initialised but for `element_bytes` and `compare` it is an empty tree.
 #ifndef ACKD_STORAGE_DATA_TREE_H
@@ -60,6 +62,8 @@ size_t tree_memory(const struct tree *tree); // heap bytes: walks the pages
 bool tree_insert(struct tree *tree, const void *context, const void *key, const void *element);
 // False when there is none. `gone` (may be NULL) gets the element's bytes.
 bool tree_remove(struct tree *tree, const void *context, const void *key, void *gone);
+// The element of that key, which is there, becomes another of the same key.
+void tree_replace(struct tree *tree, const void *context, const void *key, const void *element);
 
 // Asserts all invariants but the order between elements, which `in_order` tells (may be NULL).
 void tree_check(const struct tree *tree,

@@ -3,6 +3,7 @@
 #include "proto/base/mem.h"
 #include "proto/base/rng.h"
 #include "storage/data/group.h"
+#include "storage/data/pending_pool.h"
 #include "tests/support/unit.h"
 
 static struct stream_id id_of(uint64_t number) {
@@ -85,47 +86,201 @@ static void a_consumer_that_goes_takes_what_is_pending_with_it(void **state) {
     group_free(group);
 }
 
-// What a pending entry costs when 16 consumers take them in turn, and after half of them were
-// claimed by others.
-static void a_pending_entry_costs_at_most_48_bytes(void **state) {
-    (void)state;
-    enum { COUNT = 400000, CONSUMERS = 16 };
-    struct group *group = group_new(SLICE("g"));
+// ---- what a pending entry costs, whatever the order in which they are acknowledged
+
+enum { COUNT = 100000, CONSUMERS = 16, LEFT = COUNT / 10 };
+
+struct crowd {
+    struct group *group;
     struct consumer *consumers[CONSUMERS];
+    struct rng rng;
+};
+
+// COUNT entries delivered to the consumers in turn.
+static void crowd_init(struct crowd *crowd, uint64_t from) {
+    crowd->group = group_new(SLICE("g"));
+    rng_init(&crowd->rng, 1);
     for (size_t i = 0; i < CONSUMERS; i++) {
         char name[8];
         snprintf(name, sizeof name, "c%zu", i);
-        consumers[i] = group_add_consumer(group, slice_str(name));
+        crowd->consumers[i] = group_add_consumer(crowd->group, slice_str(name));
     }
+    for (uint64_t i = from; i < from + COUNT; i++) {
+        deliver(crowd->group, crowd->consumers[i % CONSUMERS], i, (int64_t)i / 50);
+    }
+}
+
+static void assert_cost(const struct crowd *crowd, size_t left, double bound, const char *when) {
+    group_check(crowd->group);
+    assert_int_equal(group_pending_count(crowd->group), left);
+    const double bytes = (double)group_memory(crowd->group) / (double)left;
+    print_message("%.2f bytes for a pending entry, %s\n", bytes, when);
+    assert_true(bytes <= bound);
+}
+
+static void ack(struct crowd *crowd, uint64_t number) {
+    assert_true(group_remove(crowd->group, id_of(number)));
+}
+
+static void its_memory_is_what_the_allocator_gave(void **state) {
+    (void)state;
+    struct crowd crowd;
+    const size_t before = mem_used();
+    crowd_init(&crowd, 0);
+    for (uint64_t i = 0; i < COUNT; i += 3) {
+        ack(&crowd, i);
+    }
+    const size_t counted = group_memory(crowd.group);
+    const size_t given = mem_used() - before;
+    group_free(crowd.group);
+    if (given == 0) skip(); // a sanitizer's allocator does not tell
+    assert_true(given > counted - counted / 50 && given < counted + counted / 50);
+}
+
+// Each number below COUNT once: it has no factor in common with the other.
+static uint64_t shuffled(uint64_t i) {
+    return i * 48271 % COUNT;
+}
+
+// Acknowledges all of which `keeps` says no, in that order; LEFT are kept.
+static void acked_in_order_costs(uint64_t (*nth)(uint64_t i), bool (*keeps)(uint64_t number),
+                                 const char *when) {
+    struct crowd crowd;
+    crowd_init(&crowd, 0);
+    size_t left = COUNT;
     for (uint64_t i = 0; i < COUNT; i++) {
-        deliver(group, consumers[i % CONSUMERS], i, (int64_t)i / 50);
+        if (keeps(nth(i))) continue;
+        ack(&crowd, nth(i));
+        left--;
+        if (left % (COUNT / 4) == 0) assert_cost(&crowd, left, 48, when);
     }
-    print_message("%.2f bytes for a pending entry\n", (double)group_memory(group) / COUNT);
-    assert_true(group_memory(group) <= COUNT * 48);
+    assert_cost(&crowd, LEFT, 48, when);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        if (keeps(nth(i))) ack(&crowd, nth(i));
+    }
+    assert_int_equal(group_pending_count(crowd.group), 0);
+    assert_true(group_memory(crowd.group) < 10000);
+    group_free(crowd.group);
+}
+
+static uint64_t in_turn(uint64_t i) {
+    return i;
+}
+
+static uint64_t backwards(uint64_t i) {
+    return COUNT - 1 - i;
+}
+
+// All that end in 0, then all that end in 1, ...: every page loses one after the other.
+static uint64_t by_stride(uint64_t i) {
+    return i % LEFT * 10 + i / LEFT;
+}
+
+static bool every_tenth(uint64_t number) {
+    return number % 10 == 3;
+}
+
+static bool oldest(uint64_t number) {
+    return number < LEFT;
+}
+
+static bool newest(uint64_t number) {
+    return number >= COUNT - LEFT;
+}
+
+// A page's worth in a row, nine pages' worth not.
+static bool rows(uint64_t number) {
+    const uint64_t whole = COUNT / 640 * 640;
+    if (number < whole) return number / PENDING_PAGE_RECORDS % 10 == 3;
+    return number >= COUNT - (LEFT - whole / 10);
+}
+
+static bool some(uint64_t number) {
+    return number * 7919 % 10 == 3; // LEFT of them, evenly
+}
+
+static void a_pending_entry_costs_at_most_48_bytes_whatever_is_acked(void **state) {
+    (void)state;
+    acked_in_order_costs(shuffled, some, "acked at random");
+    acked_in_order_costs(shuffled, oldest, "acked at random, the oldest kept");
+    acked_in_order_costs(in_turn, every_tenth, "every tenth kept");
+    acked_in_order_costs(by_stride, every_tenth, "every tenth kept, acked by stride");
+    acked_in_order_costs(in_turn, newest, "acked in turn");
+    acked_in_order_costs(backwards, oldest, "acked from the newest");
+    acked_in_order_costs(in_turn, rows, "rows of 64 kept");
+    acked_in_order_costs(backwards, rows, "rows of 64 kept, acked from the newest");
+}
+
+static void a_pending_entry_costs_at_most_48_bytes_after_claims(void **state) {
+    (void)state;
+    struct crowd crowd;
+    crowd_init(&crowd, 0);
+    assert_cost(&crowd, COUNT, 48, "delivered in turn to 16 consumers");
     for (uint64_t i = 0; i < COUNT; i += 2) {
-        deliver(group, consumers[(i / 2) % CONSUMERS], i, COUNT);
+        deliver(crowd.group, crowd.consumers[i / 2 % CONSUMERS], i, COUNT);
     }
-    print_message("%.2f when half were claimed\n", (double)group_memory(group) / COUNT);
-    assert_true(group_memory(group) <= COUNT * 48);
-    for (uint64_t i = 0; i < COUNT - 10; i += 2) { // every other one: the worst for pages
-        assert_true(group_remove(group, id_of(i)));
+    assert_cost(&crowd, COUNT, 48, "half claimed by others");
+    for (uint64_t i = 0; i < COUNT; i++) {
+        deliver(crowd.group, crowd.consumers[rng_below(&crowd.rng, CONSUMERS)], shuffled(i),
+                (int64_t)(COUNT + i / 10));
     }
-    print_message("%.2f when half are left\n", (double)group_memory(group) / (COUNT / 2));
-    for (uint64_t i = 1; i < COUNT - 10; i += 2) {
-        assert_true(group_remove(group, id_of(i)));
+    assert_cost(&crowd, COUNT, 48, "all claimed at random");
+    for (uint64_t i = 1; i < COUNT; i += 2) {
+        ack(&crowd, i);
     }
-    assert_true(group_memory(group) < COUNT); // the table of pages stays while there are any
-    group_check(group);
-    for (uint64_t i = COUNT - 10; i < COUNT; i++) {
-        assert_true(group_remove(group, id_of(i)));
+    assert_cost(&crowd, COUNT / 2, 48, "every other one acked");
+    group_free(crowd.group);
+}
+
+// Entries come, are claimed and go at random, twice as many as there are at a time.
+static void churn(struct crowd *crowd, uint64_t from) {
+    uint64_t *numbers = mem_alloc(COUNT * sizeof *numbers);
+    for (size_t i = 0; i < COUNT; i++) {
+        numbers[i] = from + i;
     }
-    assert_true(group_memory(group) < 10000);
-    group_free(group);
+    for (uint64_t i = from + COUNT; i < from + 3 * (uint64_t)COUNT; i++) {
+        const size_t at = (size_t)rng_below(&crowd->rng, COUNT);
+        ack(crowd, numbers[at]);
+        numbers[at] = i;
+        deliver(crowd->group, crowd->consumers[rng_below(&crowd->rng, CONSUMERS)], i,
+                (int64_t)i / 50);
+        if (i % 4 != 0) continue;
+        deliver(crowd->group, crowd->consumers[rng_below(&crowd->rng, CONSUMERS)],
+                numbers[rng_below(&crowd->rng, COUNT)], (int64_t)i / 50);
+    }
+    mem_free(numbers);
+}
+
+static void a_pending_entry_costs_at_most_48_bytes_in_steady_state(void **state) {
+    (void)state;
+    struct crowd crowd;
+    crowd_init(&crowd, 0);
+    churn(&crowd, 0);
+    assert_cost(&crowd, COUNT, 48, "much has come and gone");
+    group_free(crowd.group);
+    // An id beyond 2^48 ms takes 8 bytes more.
+    crowd_init(&crowd, UINT64_C(1) << 60);
+    assert_cost(&crowd, COUNT, 48, "of great ids");
+    churn(&crowd, UINT64_C(1) << 60);
+    assert_cost(&crowd, COUNT, 56, "of great ids, much has come and gone");
+    group_free(crowd.group);
 }
 
 // ---- random changes against a naive model: who has each entry, since when, in which order back
 
-enum { ENTRIES = 600, OWNERS = 5 };
+enum { ENTRIES = 3000, OWNERS = 5 };
+
+// Some ids and times do not fit a narrow record.
+static struct stream_id model_id(size_t at) {
+    struct stream_id id = id_of(at);
+    if (at >= ENTRIES / 2) id.ms += UINT64_C(1) << 48;
+    if (at % 10 == 9) id.seq += UINT64_C(1) << 32;
+    return id;
+}
+
+static size_t model_at(struct stream_id id) {
+    return (size_t)((id.ms & UINT32_MAX) * 10 + (id.seq & UINT32_MAX));
+}
 
 struct model_entry {
     int owner; // -1: nobody; OWNERS: not pending
@@ -147,10 +302,10 @@ static void assert_like_model(const struct group *group, const struct model_entr
     struct pending_cursor cursor = group_seek(group, STREAM_ID_MIN);
     struct pending pending;
     for (size_t i = 0; i < ENTRIES; i++) {
-        assert_true(group_find(group, id_of(i), &pending) == (entries[i].owner != OWNERS));
+        assert_true(group_find(group, model_id(i), &pending) == (entries[i].owner != OWNERS));
         if (entries[i].owner == OWNERS) continue;
         assert_true(pending_next(&cursor, &pending));
-        assert_true(stream_id_equal(pending.id, id_of(i)));
+        assert_true(stream_id_equal(pending.id, model_id(i)));
         assert_int_equal(pending.deliveries, entries[i].deliveries);
         count++;
         if (entries[i].owner < 0) {
@@ -169,7 +324,7 @@ static void assert_like_model(const struct group *group, const struct model_entr
     cursor = group_by_time(group);
     size_t before = ENTRIES;
     while (pending_next(&cursor, &pending)) {
-        const size_t at = pending.id.ms * 10 + pending.id.seq;
+        const size_t at = model_at(pending.id);
         assert_true(before == ENTRIES || comes_before(entries, before, at));
         before = at;
     }
@@ -191,22 +346,25 @@ static void random_changes_match_a_naive_model(void **state) {
             entries[i].owner = OWNERS;
         }
         int64_t back = 0; // the order in which entries were given back
-        for (int step = 0; step < 20000; step++) {
+        for (int step = 0; step < 60000; step++) {
+            if (step % 4000 == 0) assert_like_model(group, entries);
             const size_t at = (size_t)rng_below(&rng, ENTRIES);
+            const uint64_t removes_of_ten = step / 12000 % 2 == 0 ? 1 : 9;
             const uint64_t dice = rng_below(&rng, 10);
-            if (dice < 4) {
-                assert_true(group_remove(group, id_of(at)) == (entries[at].owner != OWNERS));
+            if (rng_below(&rng, 10) < removes_of_ten) {
+                assert_true(group_remove(group, model_id(at)) == (entries[at].owner != OWNERS));
                 entries[at].owner = OWNERS;
                 continue;
             }
             entries[at].owner = dice == 4 ? -1 : (int)rng_below(&rng, OWNERS);
             entries[at].at_ms = dice == 4 ? back++ : (int64_t)rng_below(&rng, 300);
+            if (dice == 5) entries[at].at_ms += INT64_C(1) << 48;
+            if (dice == 6) entries[at].at_ms -= 300;
             entries[at].deliveries = (int64_t)rng_below(&rng, 9);
-            const struct pending pending = {.id = id_of(at),
+            const struct pending pending = {.id = model_id(at),
                                             .delivered_ms = entries[at].at_ms,
                                             .deliveries = entries[at].deliveries};
             group_put(group, dice == 4 ? NULL : consumers[entries[at].owner], &pending);
-            if (step % 2000 == 0) assert_like_model(group, entries);
         }
         assert_like_model(group, entries);
         group_free(group);
@@ -218,7 +376,10 @@ int main(void) {
         cmocka_unit_test(names_are_in_order_and_found),
         cmocka_unit_test(an_entry_that_was_given_back_comes_first_and_in_that_order),
         cmocka_unit_test(a_consumer_that_goes_takes_what_is_pending_with_it),
-        cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes),
+        cmocka_unit_test(its_memory_is_what_the_allocator_gave),
+        cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes_whatever_is_acked),
+        cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes_after_claims),
+        cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes_in_steady_state),
         cmocka_unit_test(random_changes_match_a_naive_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

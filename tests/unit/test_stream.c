@@ -89,6 +89,7 @@ struct model {
     struct stream *stream;
     struct stream_id ids[MODEL_MAX];
     size_t len;
+    size_t far; // one entry of so many, twice, is far behind the last: in another chunk
     struct rng rng;
 };
 
@@ -98,7 +99,7 @@ static size_t below(struct model *model, size_t bound) {
 
 static void model_add(struct model *model) {
     struct stream_id id = stream_last_id(model->stream);
-    switch (below(model, 12)) {
+    switch (below(model, model->far)) {
     case 0: // far away: another chunk
         id = id_of(id.ms + (UINT64_C(1) << 33), 1);
         break;
@@ -165,7 +166,8 @@ static void random_changes_match_a_naive_model(void **state) {
     (void)state;
     struct model *model = mem_alloc(sizeof *model);
     for (uint64_t seed = 1; seed <= 6; seed++) {
-        *model = (struct model){.stream = stream_new()};
+        // Chunks of neighbouring ids are packed, those of distant ones cannot be.
+        *model = (struct model){.stream = stream_new(), .far = seed <= 3 ? 12 : 4000};
         rng_init(&model->rng, seed);
         for (int round = 0; round < 20; round++) {
             const size_t adds_of_ten = 2 + below(model, 8);
@@ -205,6 +207,75 @@ static void an_entry_with_a_long_payload_costs_at_most_24_bytes(void **state) {
     shift(stream, COUNT - 10);
     assert_true(stream_memory(stream) < 2000);
     stream_free(stream, release_blob, NULL);
+}
+
+static void assert_cost(const struct stream *stream, size_t left, const char *when) {
+    stream_check(stream);
+    assert_int_equal(stream_len(stream), left);
+    const double bytes = (double)stream_memory(stream) / (double)left;
+    print_message("%.2f bytes for an entry, %s\n", bytes, when);
+    assert_true(bytes <= 24);
+}
+
+enum { THINNED = 200000, KEPT = THINNED / 10 };
+
+static uint64_t in_turn(uint64_t i) {
+    return i;
+}
+
+static uint64_t backwards(uint64_t i) {
+    return THINNED - 1 - i;
+}
+
+static uint64_t shuffled(uint64_t i) {
+    return i * 48271 % THINNED; // no common factor: each number once
+}
+
+static uint64_t by_stride(uint64_t i) {
+    return i % KEPT * 10 + i / KEPT;
+}
+
+static bool every_tenth(uint64_t number) {
+    return number * 7919 % 10 == 3;
+}
+
+static bool rows(uint64_t number) {
+    return number / 200 % 10 == 3;
+}
+
+static bool last_tenth(uint64_t number) {
+    return number >= THINNED - KEPT;
+}
+
+// Deletes all but what is kept, in that order.
+static void thinned_in_order_costs(uint64_t (*nth)(uint64_t i), bool (*keeps)(uint64_t number),
+                                   const char *when) {
+    struct stream *stream = stream_new();
+    const struct stream_node node = {.is_begun = true};
+    for (uint64_t i = 0; i < THINNED; i++) {
+        const struct blob payload = blob_of_ref(1, 8, 1024, 1);
+        stream_add(stream, id_of(UINT64_C(1700000000000) + i / 10, i % 10), &payload, &node);
+    }
+    size_t left = THINNED;
+    for (uint64_t i = 0; i < THINNED; i++) {
+        const uint64_t number = nth(i);
+        if (keeps(number)) continue;
+        drop(stream, id_of(UINT64_C(1700000000000) + number / 10, number % 10));
+        left--;
+        if (left % (THINNED / 4) == 0) assert_cost(stream, left, when);
+    }
+    assert_cost(stream, KEPT, when);
+    stream_free(stream, release_blob, NULL);
+}
+
+static void an_entry_costs_at_most_24_bytes_whatever_is_deleted(void **state) {
+    (void)state;
+    thinned_in_order_costs(shuffled, every_tenth, "deleted at random");
+    thinned_in_order_costs(shuffled, last_tenth, "deleted at random, the last kept");
+    thinned_in_order_costs(in_turn, every_tenth, "every tenth kept");
+    thinned_in_order_costs(backwards, every_tenth, "every tenth kept, from the end");
+    thinned_in_order_costs(by_stride, every_tenth, "deleted by stride");
+    thinned_in_order_costs(in_turn, rows, "rows kept");
 }
 
 // ---- trimming
@@ -390,6 +461,7 @@ int main(void) {
         cmocka_unit_test(an_entry_is_read_as_it_was_written),
         cmocka_unit_test(random_changes_match_a_naive_model),
         cmocka_unit_test(an_entry_with_a_long_payload_costs_at_most_24_bytes),
+        cmocka_unit_test(an_entry_costs_at_most_24_bytes_whatever_is_deleted),
         cmocka_unit_test(approximate_trimming_drops_nodes_of_a_hundred),
         cmocka_unit_test(a_node_is_full_at_four_kilobytes),
         cmocka_unit_test(nodes_are_as_full_as_those_of_redis),

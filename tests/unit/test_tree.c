@@ -188,6 +188,97 @@ static void a_deep_tree_of_pointers_keeps_its_order(void **state) {
     assert_null(tree.root);
 }
 
+// ---- what an element costs, whatever the order
+
+enum { FILL = 100000 };
+
+static uint32_t shuffled(uint32_t i) {
+    return (uint32_t)((i * UINT64_C(48271)) % FILL); // FILL and 48271 share no factor
+}
+
+static void assert_fill(const struct tree *tree, const char *when) {
+    tree_check(tree, in_order, &ascending);
+    const double bytes = (double)tree_memory(tree) / (double)tree_count(tree);
+    print_message("%.2f bytes for an element of 4, %s\n", bytes, when);
+    assert_true(bytes <= 6.7);
+}
+
+static void take(struct tree *tree, uint32_t number) {
+    assert_true(tree_remove(tree, &ascending, &number, NULL));
+}
+
+static void pages_stay_two_thirds_full_whatever_goes(void **state) {
+    (void)state;
+    struct tree tree = new_tree();
+    for (uint32_t i = 0; i < FILL; i++) {
+        insert(&tree, shuffled(i));
+    }
+    assert_fill(&tree, "put in at random");
+    for (uint32_t i = 0; i < FILL - FILL / 10; i++) {
+        take(&tree, shuffled(i));
+        if (i == FILL / 4 || i == FILL / 2) assert_fill(&tree, "some taken out at random");
+    }
+    assert_fill(&tree, "a tenth left of them");
+    tree_deinit(&tree);
+
+    for (uint32_t i = 0; i < FILL; i++) {
+        insert(&tree, i);
+    }
+    assert_fill(&tree, "put in from least to greatest");
+    for (uint32_t i = 0; i < FILL; i += 2) {
+        take(&tree, i);
+    }
+    assert_fill(&tree, "every other one taken out");
+    for (uint32_t i = 1; i < FILL; i += 2) {
+        if (i % 10 != 1) take(&tree, i);
+    }
+    assert_fill(&tree, "every tenth left");
+    for (uint32_t i = 2000; i < FILL; i++) {
+        if (i % 10 == 1) take(&tree, i);
+    }
+    assert_fill(&tree, "the least 200 left");
+    for (uint32_t i = FILL; i > 0; i--) {
+        insert(&tree, FILL + i);
+    }
+    assert_fill(&tree, "as many again from greatest to least");
+    tree_deinit(&tree);
+}
+
+static void a_root_that_empties_gives_memory_back(void **state) {
+    (void)state;
+    struct tree tree = new_tree();
+    for (uint32_t i = 0; i < 3000; i++) {
+        insert(&tree, i);
+    }
+    for (uint32_t i = 0; i < 2990; i++) {
+        take(&tree, i);
+    }
+    assert_true(tree_memory(&tree) <= 128);
+    tree_check(&tree, in_order, &ascending);
+    tree_deinit(&tree);
+}
+
+// Elements of 8 bytes of which only the first 4 are the key.
+static void an_element_is_replaced_by_another_of_its_key(void **state) {
+    (void)state;
+    struct tree tree = {.compare = compare_numbers, .element_bytes = 8};
+    enum { COUNT = 30000 };
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const uint32_t element[2] = {i, 0};
+        tree_insert(&tree, &ascending, element, element);
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const uint32_t element[2] = {i, i + 1};
+        tree_replace(&tree, &ascending, element, element);
+    }
+    tree_check(&tree, in_order, &ascending); // branches hold copies of first elements
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const uint32_t wanted[2] = {i, i + 1};
+        assert_memory_equal(tree_find(&tree, &ascending, &i), wanted, sizeof wanted);
+    }
+    tree_deinit(&tree);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_tree_answers),
@@ -196,6 +287,9 @@ int main(void) {
         cmocka_unit_test(draining_from_the_front_gives_the_memory_back),
         cmocka_unit_test(walks_from_where_it_was_sought),
         cmocka_unit_test(random_changes_match_a_naive_model),
+        cmocka_unit_test(pages_stay_two_thirds_full_whatever_goes),
+        cmocka_unit_test(a_root_that_empties_gives_memory_back),
+        cmocka_unit_test(an_element_is_replaced_by_another_of_its_key),
         cmocka_unit_test(a_deep_tree_of_pointers_keeps_its_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
