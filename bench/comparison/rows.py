@@ -24,10 +24,13 @@ class Row:
     delay_us: int = 0
     is_default: bool = False
     against: tuple = ()  # several passes: (name, arguments) each; the figure is shown for each
+    quick_against: tuple = ()  # others for --quick
 
     def quick(self):
         """The same in little time, to see that it runs."""
         changes = {"count": max(self.count // 20, 50)} if self.count else {"seconds": 0.5}
+        if self.quick_against:
+            changes["against"] = self.quick_against
         return dataclasses.replace(self, **changes)
 
     def passes(self):
@@ -46,10 +49,16 @@ class Row:
 
     def disk_bytes(self):
         """A bound for what a server writes: payloads, records, and padding of ackd's batches."""
-        lists = sum(int(a[a.index("--list") + 1]) for _, a in self.passes() if "--list" in a)
+        prepared = sum(
+            int(arguments[arguments.index(option) + 1])
+            for _, arguments in self.passes()
+            for option in ("--list", "--pending")
+            if option in arguments
+        )
         records = self.jobs() * (self.size + 200 * self.ops + 60)
         padding = self.jobs() * self.ops * 4096 // self.together
-        return (records + padding) * len(self.passes()) + lists * (self.size + 200)
+        # What is prepared reaches a server at least two commands at a time.
+        return (records + padding) * len(self.passes()) + prepared * (self.size + 2400)
 
     def slots(self):
         return self.disk_bytes() // peers.SLOT_BYTES + 3
@@ -71,6 +80,54 @@ def lrem_passes():
     for length in (10, 100000):
         for position in ("first", "middle", "last"):
             yield f"{length} {position}", ("--list", str(length), "--position", position)
+
+
+def stream_cycle(batch, pipeline, *more):
+    return (
+        *("--workload", "stream-cycle", "--connections", "16", "--workers", "16"),
+        *("--batch", str(batch), "--pipeline", str(pipeline), *more),
+    )
+
+
+def stream_rows():
+    """The cycle on a stream, entry by entry and ten at a time, with and without XDEL."""
+    for batch, pipeline, count in ((1, 1, 40000), (10, 16, 200000)):
+        for end, commands, more in (("", "XACK", ()), ("-xdel", "XACK + XDEL", ("--delete",))):
+            yield Row(
+                name=f"stream-16-count{batch}{end}",
+                title=f"stream cycle, COUNT {batch}, producers x pipeline {pipeline}, {commands}",
+                load=stream_cycle(batch, pipeline, *more),
+                unit="jobs a second",
+                series="done",
+                count=count,
+                ops=4,
+                together=4 * pipeline,
+                is_default=True,
+            )
+
+
+def xautoclaim_passes(min_idle_ms, *pending):
+    return tuple(
+        (f"{number:,}", ("--pending", str(number), "--min-idle", str(min_idle_ms)))
+        for number in pending
+    )
+
+
+def xautoclaim_rows():
+    for name, title, min_idle_ms in (("all", "claims 10", 0), ("none", "may claim none", 3600000)):
+        yield Row(
+            name=f"xautoclaim-{name}",
+            title=f"XAUTOCLAIM COUNT 10 p50, {title}, pending",
+            load=("--workload", "xautoclaim"),
+            unit="us",
+            figure=("latency", "xautoclaim", "p50_us"),
+            series="xautoclaim",
+            size=100,
+            count=5000,
+            ops=4,
+            against=xautoclaim_passes(min_idle_ms, 10, 10000, 1000000),
+            quick_against=xautoclaim_passes(min_idle_ms, 10, 10000),
+        )
 
 
 def slow_rows():
@@ -182,21 +239,26 @@ ROWS = [
         ops=2,
         against=tuple(lrem_passes()),
     ),
+    *stream_rows(),
+    *xautoclaim_rows(),
     *slow_rows(),
 ]
 
+# Not a load and a figure of it, but a procedure each; `compare` has them.
+MEMORY_ROWS = {
+    "memory": "memory for each queued 1 KB job (--jobs)",
+    "memory-stream": "memory for each entry of a stream, and for each pending one (--jobs)",
+}
+
 
 def find(names):
-    """The rows of these names; a name ending in * stands for all that begin so."""
-    found = []
+    """The rows of these names, and the memory rows of them; a name ending in * stands for all
+    that begin so."""
+    known = [*[row.name for row in ROWS], *MEMORY_ROWS]
+    wanted = []
     for name in names:
-        same = [
-            row
-            for row in ROWS
-            if row.name == name or (name.endswith("*") and row.name.startswith(name[:-1]))
-        ]
+        same = [k for k in known if k == name or (name[-1:] == "*" and k.startswith(name[:-1]))]
         if not same:
-            known = ", ".join([row.name for row in ROWS] + ["memory"])
-            raise ValueError(f"there is no row {name}; there are {known}")
-        found += [row for row in same if row not in found]
-    return found
+            raise ValueError(f"there is no row {name}; there are {', '.join(known)}")
+        wanted += same
+    return [row for row in ROWS if row.name in wanted], [m for m in MEMORY_ROWS if m in wanted]

@@ -167,20 +167,26 @@ bool conn_next_reply(struct conn *conn) {
     return root != NULL;
 }
 
-void conn_ask(struct conn *conn, const struct text *arguments, size_t count) {
+void conn_await(struct conn *conn, size_t replies) {
     check(conn->in_flight == 0);
-    conn_command(conn, arguments, count);
     bool is_sent = conn_flush(conn);
-    while (!conn_next_reply(conn)) {
+    while (replies > 0) {
+        if (conn_next_reply(conn)) {
+            if (conn->reply.items[0].type == REPLY_ERROR)
+                fail(EXIT_SERVER, "a command was refused: %s", conn->reply.error);
+            replies--;
+            continue;
+        }
         struct pollfd poll_fd = {.fd = conn->fd,
                                  .events = (short)(is_sent ? POLLIN : POLLIN | POLLOUT)};
         if (poll(&poll_fd, 1, ASK_PATIENCE_MS) == 0)
-            fail(EXIT_SERVER, "no answer to %.*s within %d s", (int)arguments[0].len,
-                 arguments[0].bytes, ASK_PATIENCE_MS / 1000);
+            fail(EXIT_SERVER, "no answer within %d s", ASK_PATIENCE_MS / 1000);
         if (!is_sent) is_sent = conn_flush(conn);
         if ((poll_fd.revents & ~POLLOUT) != 0) conn_receive(conn);
     }
-    if (conn->reply.items[0].type == REPLY_ERROR)
-        fail(EXIT_SERVER, "%.*s was refused: %s", (int)arguments[0].len, arguments[0].bytes,
-             conn->reply.error);
+}
+
+void conn_ask(struct conn *conn, const struct text *arguments, size_t count) {
+    conn_command(conn, arguments, count);
+    conn_await(conn, 1);
 }

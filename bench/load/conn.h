@@ -77,6 +77,10 @@ bool conn_receive(struct conn *conn);
 // Reads the next whole reply into conn->reply; false when there is none yet.
 bool conn_next_reply(struct conn *conn);
 
+// Sends what was appended outside any measurement and waits for that many replies, of which the
+// last is then in conn->reply. No request may be on its way. An error reply ends the program.
+void conn_await(struct conn *conn, size_t replies);
+
 // Sends a command outside any measurement and waits for its reply, which is then in conn->reply. No
 // request may be on its way. An error reply ends the program.
 void conn_ask(struct conn *conn, const struct text *arguments, size_t count);

@@ -12,6 +12,7 @@ enum {
     CONNECTIONS_MAX = 10000,
     PIPELINE_MAX = 4096,
     COUNT_MAX = 1000000000,
+    BATCH_MAX = 100,
 };
 
 struct options {
@@ -27,6 +28,9 @@ struct options {
     uint64_t pipeline;
     uint64_t size_bytes;
     uint64_t list_len;
+    uint64_t batch;       // entries a worker reads at a time
+    uint64_t pending_len; // entries that are pending before XAUTOCLAIM
+    uint64_t min_idle_ms; // for XAUTOCLAIM
     uint64_t backlog;
     uint64_t count;        // 0: measure for `seconds`
     uint64_t warmup_count; // with `count`
@@ -35,6 +39,7 @@ struct options {
     double seconds;
     double warmup_seconds; // with `seconds`
     double patience_s;     // without progress, before the run is given up
+    bool deletes;          // XDEL what was acknowledged
     bool keep;             // leave the queue as it is at the end
     bool json;
 };

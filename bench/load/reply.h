@@ -11,7 +11,7 @@
 #include "bench/load/job.h"
 
 enum {
-    REPLY_ITEMS_MAX = 128, // the ones beyond are only counted
+    REPLY_ITEMS_MAX = 512, // 100 entries of a stream; the ones beyond are only counted
     REPLY_TEXT_BYTES = 32,
     REPLY_ERROR_BYTES = 160,
 };

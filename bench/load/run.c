@@ -98,6 +98,12 @@ bool run_may_create(const struct run *run) {
     return options->count == 0 || run->created < options->warmup_count + options->count;
 }
 
+bool run_may_produce(const struct run *run, const struct role *role) {
+    if (!run_may_create(run)) return false;
+    uint64_t ended = run->units + run->units_refused;
+    return role->rate > 0 || run->created - ended < run->options->backlog;
+}
+
 uint64_t run_create(struct run *run) {
     return run->created++;
 }
@@ -128,6 +134,18 @@ void run_fault(struct run *run, const char *format, ...) {
     fputc('\n', stderr);
     va_end(arguments);
     run->faults++;
+}
+
+void run_verify_ledger(struct run *run) {
+    const struct ledger *ledger = &run->ledger;
+    if (ledger_faults(ledger) == 0) return;
+    run_fault(run,
+              "of %llu accepted jobs %llu lost, %llu repeated, %llu unremoved; %llu unexpected, "
+              "%llu foreign, %llu damaged",
+              (unsigned long long)ledger->accepted, (unsigned long long)ledger_lost(ledger),
+              (unsigned long long)ledger->repeated, (unsigned long long)ledger->unremoved,
+              (unsigned long long)ledger->unexpected, (unsigned long long)ledger->foreign,
+              (unsigned long long)ledger->damaged);
 }
 
 void run_verify(struct run *run) {

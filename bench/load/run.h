@@ -117,12 +117,20 @@ long long run_ask(struct run *run, const struct text *arguments, size_t count);
 bool run_may_create(const struct run *run);
 uint64_t run_create(struct run *run); // its number
 
+// The same for the producers of a cycle. In a closed loop they are faster than workers, who have
+// more than one command to a job: they wait when --backlog jobs are not done, so that the figure is
+// that of a steady state and not of a queue that grows for the whole run.
+bool run_may_produce(const struct run *run, const struct role *role);
+
 // In `take`: a unit was done, or never will be.
 void run_unit(struct run *run);
 void run_unit_refused(struct run *run);
 
 // In `take`: records the time since `due_ns` if that lies in the measured window.
 void run_record(struct run *run, size_t series, uint64_t due_ns);
+
+// In `verify`: notes what the ledger says is wrong. All jobs must have come back.
+void run_verify_ledger(struct run *run);
 
 // Notes something that is wrong, for the exit code, and prints it.
 void run_fault(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));

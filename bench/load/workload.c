@@ -6,7 +6,9 @@
 #include "bench/load/workloads.h"
 
 static const struct workload *const workloads[] = {
-    &workload_enqueue, &workload_list_cycle, &workload_ping, &workload_mixed, &workload_lrem,
+    &workload_enqueue,    &workload_list_cycle,     &workload_stream_cycle,
+    &workload_stream_add, &workload_stream_deliver, &workload_ping,
+    &workload_mixed,      &workload_lrem,           &workload_xautoclaim,
 };
 
 const struct workload *workload_at(size_t i) {

@@ -4,10 +4,6 @@
 // Happy path: the producer's reply puts the job into the ledger as accepted, BLMOVE's reply as
 // delivered, LREM's as done; when all that was accepted is done, the run ends and both lists must
 // be empty.
-//
-// In a closed loop producers are faster than workers, who have two commands to a job. They wait
-// when --backlog jobs are not done, so that the figure is that of a steady state and not of a queue
-// that grows for the whole run.
 
 #include "bench/load/run.h"
 #include "bench/load/workloads.h"
@@ -21,11 +17,7 @@ struct worker {
 };
 
 static bool producer_make(struct run *run, struct conn *conn, struct op *op) {
-    if (!run_may_create(run)) return false;
-    uint64_t ended = run->units + run->units_refused;
-    bool is_closed = conn->role->rate <= 0;
-    if (is_closed && run->created - ended >= run->options->backlog) return false;
-
+    if (!run_may_produce(run, conn->role)) return false;
     op->id = ledger_create(&run->ledger);
     run_create(run);
     job_write(&run->maker, (struct job){.id = op->id, .due_ns = op->due_ns}, run->payload);
@@ -130,16 +122,7 @@ static bool list_cycle_is_drained(struct run *run) {
 }
 
 static void list_cycle_verify(struct run *run) {
-    const struct ledger *ledger = &run->ledger;
-    if (ledger_faults(ledger) > 0)
-        run_fault(
-            run,
-            "of %llu accepted jobs %llu lost, %llu repeated, %llu unremoved; %llu unexpected, "
-            "%llu foreign, %llu damaged",
-            (unsigned long long)ledger->accepted, (unsigned long long)ledger_lost(ledger),
-            (unsigned long long)ledger->repeated, (unsigned long long)ledger->unremoved,
-            (unsigned long long)ledger->unexpected, (unsigned long long)ledger->foreign,
-            (unsigned long long)ledger->damaged);
+    run_verify_ledger(run);
     const struct text queue[] = {text_of("LLEN"), text_of(run->queue)};
     const struct text processing[] = {text_of("LLEN"), text_of(run->processing)};
     long long left = run_ask(run, queue, 2);

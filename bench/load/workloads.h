@@ -4,10 +4,14 @@
 
 #include "bench/load/workload.h"
 
-extern const struct workload workload_enqueue;    // LPUSH
-extern const struct workload workload_list_cycle; // LPUSH | BLMOVE, LREM
-extern const struct workload workload_ping;       // PING
-extern const struct workload workload_mixed;      // LPUSH, and a PING probe beside it
-extern const struct workload workload_lrem;       // LREM at a place of a list of known length
+extern const struct workload workload_enqueue;        // LPUSH
+extern const struct workload workload_list_cycle;     // LPUSH | BLMOVE, LREM
+extern const struct workload workload_ping;           // PING
+extern const struct workload workload_mixed;          // LPUSH, and a PING probe beside it
+extern const struct workload workload_stream_cycle;   // XADD | XREADGROUP, XACK
+extern const struct workload workload_stream_add;     // XADD
+extern const struct workload workload_stream_deliver; // XREADGROUP without XACK
+extern const struct workload workload_xautoclaim;     // XAUTOCLAIM among so many pending entries
+extern const struct workload workload_lrem;           // LREM at a place of a list of known length
 
 #endif

@@ -259,10 +259,10 @@ static struct stream_id sweep_idle(const struct call *call, const struct group_p
     struct stream_id next = STREAM_ID_MIN;
     struct id_list idle = {0};
     struct pending pending;
-    idle_collect(place->group, idle_since(call->now_ms, sweep->min_idle_ms), &idle);
+    idle_collect(place->group, idle_since(call->now_ms, sweep->min_idle_ms), sweep->start,
+                 sweep->count + 1, &idle); // and the one to go on with
     for (size_t i = 0; i < id_list_count(&idle); i++) {
         const struct stream_id id = id_list_items(&idle)[i];
-        if (stream_id_compare(id, sweep->start) < 0) continue;
         if (has_enough(sweep, taking)) {
             next = id;
             break;

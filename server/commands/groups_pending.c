@@ -94,10 +94,10 @@ static void collect_by_id(const struct call *call, const struct pending_query *q
 static void collect_idle(const struct call *call, const struct pending_query *query,
                          const struct group *group, struct id_list *found) {
     struct id_list idle = {0};
-    idle_collect(group, idle_since(call->now_ms, query->min_idle_ms), &idle);
-    for (size_t i = 0; i < id_list_count(&idle) && id_list_count(found) < query->count; i++) {
+    idle_collect(group, idle_since(call->now_ms, query->min_idle_ms), query->start, query->count,
+                 &idle);
+    for (size_t i = 0; i < id_list_count(&idle); i++) {
         const struct stream_id id = id_list_items(&idle)[i];
-        if (stream_id_compare(id, query->start) < 0) continue;
         if (stream_id_compare(id, query->end) > 0) break;
         id_list_add(found, id);
     }
