@@ -171,6 +171,10 @@ struct slice log_resident(const struct log *log, uint32_t slot, uint32_t offset,
 enum err log_read(const struct log *log, uint32_t slot, uint32_t offset, size_t len, uint32_t hash,
                   char *into);
 
+// A read of the slot is in flight: it is not given to another segment until as many unpins came.
+void log_pin(struct log *log, uint32_t slot);
+void log_unpin(struct log *log, uint32_t slot);
+
 uint64_t log_lsn_at(const struct log *log, uint32_t slot, uint32_t offset);
 bool log_locate(const struct log *log, uint64_t lsn, uint32_t *slot,
                 uint32_t *offset); // false: no such segment

@@ -35,6 +35,7 @@ struct log_slot {
     struct tail_image *image; // NULL: not in the tail
     uint64_t sequence;        // IN_USE
     enum slot_use use;
+    uint32_t pins; // reads in flight
 };
 
 struct log_segment {
