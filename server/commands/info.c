@@ -155,10 +155,26 @@ static void section_memory(struct info *info) {
     field_double(info, "mem_fragmentation_ratio", 2, ratio(resident, used));
     field_i64(info, "mem_fragmentation_bytes", (int64_t)resident - (int64_t)used);
     field_u64(info, "mem_clients_normal", clients_memory(info->call->engine));
-    field_u64(info, "mem_aof_buffer",
-              log_unflushed_bytes(store_log(engine_store(info->call->engine))));
+    const struct store *store = engine_store(info->call->engine);
+    field_u64(info, "mem_aof_buffer", store == NULL ? 0 : log_unflushed_bytes(store_log(store)));
     field_str(info, "mem_allocator", info->usage.allocator);
     fields_zero(info, idle, sizeof idle / sizeof *idle);
+}
+
+// As Redis: only while something is being loaded.
+static void loading_fields(struct info *info, const struct engine_loading *loading) {
+    const int64_t took_s = (info->call->now_ms - loading->began_ms) / 1000;
+    const uint64_t left = loading->total_bytes - loading->loaded_bytes;
+    int64_t eta_s = 1; // unknown
+    if (loading->loaded_bytes > 0)
+        eta_s = (int64_t)((double)took_s * ratio(left, loading->loaded_bytes));
+    field_i64(info, "loading_start_time", loading->began_ms / 1000);
+    field_u64(info, "loading_total_bytes", loading->total_bytes);
+    field_u64(info, "loading_rdb_used_mem", 0);
+    field_u64(info, "loading_loaded_bytes", loading->loaded_bytes);
+    field_double(info, "loading_loaded_perc", 2,
+                 PERCENT_MAX * ratio(loading->loaded_bytes, loading->total_bytes));
+    field_i64(info, "loading_eta_seconds", eta_s);
 }
 
 static void section_persistence(struct info *info) {
@@ -185,8 +201,11 @@ static void section_persistence(struct info *info) {
         "module_fork_in_progress",
         "module_fork_last_cow_size",
     };
-    const struct log_stats log = log_stats(store_log(engine_store(info->call->engine)));
-    field_u64(info, "loading", 0);
+    const struct store *store = engine_store(info->call->engine);
+    const struct engine_loading *loading = engine_loading(info->call->engine);
+    struct log_stats log = {0};
+    if (store != NULL) log = log_stats(store_log(store));
+    field_u64(info, "loading", loading != NULL);
     field_double(info, "current_fork_perc", 2, 0.0);
     // Everything acknowledged is on disk at any time; Redis reports its start when nothing was
     // saved since.
@@ -200,15 +219,17 @@ static void section_persistence(struct info *info) {
     field_str(info, "aof_last_bgrewrite_status", "ok");
     field_str(info, "aof_last_write_status", log.is_broken || log.is_full ? "err" : "ok");
     field_u64(info, "aof_current_size",
-              log.segments * log_segment_bytes(store_log(engine_store(info->call->engine))));
+              store == NULL ? 0 : log.segments * log_segment_bytes(store_log(store)));
     field_u64(info, "aof_base_size", 0);
     field_u64(info, "aof_buffer_length", log.open_bytes);
     field_u64(info, "aof_pending_bio_fsync", log.flying_bytes > 0 ? 1 : 0);
     fields_zero(info, idle, sizeof idle / sizeof *idle);
+    if (loading != NULL) loading_fields(info, loading);
 }
 
 static void section_durability(struct info *info) {
     const struct store *store = engine_store(info->call->engine);
+    if (store == NULL) return; // loading
     const struct log *log = store_log(store);
     const struct log_stats stats = log_stats(log);
     const struct store_stats reads = store_stats(store);
@@ -388,7 +409,9 @@ static void section_cluster(struct info *info) {
 }
 
 static void section_keyspace(struct info *info) {
-    const struct keyspace *keyspace = store_keyspace(engine_store(info->call->engine));
+    const struct store *store = engine_store(info->call->engine);
+    if (store == NULL) return; // loading
+    const struct keyspace *keyspace = store_keyspace(store);
     for (unsigned db = 0; db < keyspace_databases(keyspace); db++) {
         if (keyspace_count(keyspace, db) == 0) continue;
         buf_printf(info->out, "db%u:keys=%zu,expires=%zu,avg_ttl=%lld\r\n", db,

@@ -130,8 +130,11 @@ static void close_handle(uv_handle_t *handle, void *context) {
 
 // When nothing is left to flush, seal or make: closes what keeps the loop alive.
 static void end_if_all_is_written(struct server *server) {
-    if (flusher_is_busy(server->flusher) || slot_maker_is_busy(&server->slot_maker)) return;
-    if (!server->is_failed) {
+    if (server->loader != NULL) return; // it was told to give up
+    const bool has_log = server->flusher != NULL;
+    if (has_log && (flusher_is_busy(server->flusher) || slot_maker_is_busy(&server->slot_maker)))
+        return;
+    if (has_log && !server->is_failed) {
         flush_what_is_open(server);
         if (flusher_is_busy(server->flusher)) return;
         if (log_wants_seal(server->log)) submit(server, log_seal_begin(server->log));
@@ -182,6 +185,7 @@ static void on_tick(uv_timer_t *timer) {
     struct server *server = timer->data;
     if (server->is_failed) return;
     server_set_time(server);
+    loading_tick(server);
     engine_tick(server->engine);
     listeners_wake(server);
     server->deadline_ms = 0; // set again: the wall clock may have been moved
@@ -217,11 +221,13 @@ void server_turn(struct server *server) {
         server_set_time(server);
         engine_run(server->engine);
         resume_who_may_ask_again(server);
-        flush_what_is_open(server);
-        slot_maker_start(&server->slot_maker, engine_now_ms(server->engine));
+        if (server->log != NULL) {
+            flush_what_is_open(server);
+            slot_maker_start(&server->slot_maker, engine_now_ms(server->engine));
+        }
         send_what_may_leave(server);
         arm(server);
-        if (log_is_broken(server->log)) fail(server);
+        if (server->log != NULL && log_is_broken(server->log)) fail(server);
     }
     if (server->is_stopping) end_if_all_is_written(server);
 }
@@ -240,14 +246,14 @@ void server_turn_init(struct server *server) {
         timers[i]->data = server;
     }
     server->check.data = server;
-    committer_init(&server->committer);
     server->deadline_ms = INT64_MAX;
-    slot_maker_init(&server->slot_maker, loop, server->log, on_slot_made, server);
     must(uv_check_start(&server->check, on_check) == 0);
     must(uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS) == 0);
 }
 
 enum err server_start_flusher(struct server *server, struct fault *fault) {
+    committer_init(&server->committer);
+    slot_maker_init(&server->slot_maker, &server->loop, server->log, on_slot_made, server);
     struct flusher_options options = {
         .loop = &server->loop, .run = log_flush_run, .done = on_flushed, .context = server};
     return flusher_open(&server->flusher, &options, fault);

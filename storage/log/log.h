@@ -20,6 +20,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/err.h"
 #include "proto/base/histogram.h"
+#include "proto/base/progress.h"
 #include "proto/base/slice.h"
 #include "proto/base/trace.h"
 #include "storage/vfs/vfs.h"
@@ -50,6 +51,9 @@ struct log_options {
     int64_t wall_ms;           // goes into headers, for people, when there is no clock
     const struct clock *clock; // may be NULL; must outlive the log; never decides anything
     const struct trace *trace; // may be NULL; must outlive the log
+    // Of log_recover, may be NULL: bytes of segments. Given up, it fails with ERR_STOPPED and has
+    // changed nothing on disk.
+    struct progress *progress;
 };
 
 struct log;

@@ -75,7 +75,11 @@ static size_t proven_part(const struct recovery *r) {
 static enum err read_chain(struct recovery *r) {
     struct log *log = r->log;
     const struct scan *scan = &log->scan;
+    struct progress *progress = log->options.progress;
+    progress_expect(progress, scan->chain_count * log->segment_bytes);
     for (size_t i = 0; i < scan->chain_count; i++) {
+        if (progress_is_unwanted(progress))
+            return fault_set(r->fault, ERR_STOPPED, "asked to stop while reading the log");
         frames_detach(&r->frames);
         uint32_t slot = scan->chain[i];
         char *image = log_image_take(log, slot)->data;
@@ -85,6 +89,7 @@ static enum err read_chain(struct recovery *r) {
         if (i + 1 < scan->chain_count) {
             err = hand_over_batches(r, image, slot, segment.end);
             if (err != ERR_NONE) return err;
+            progress_add(progress, log->segment_bytes);
             continue;
         }
         r->has_last = true;
@@ -98,6 +103,7 @@ static enum err read_chain(struct recovery *r) {
     enum err err = scan_end(&log->scan, r->last_image, last, r->scratch, &r->end, r->fault);
     if (err == ERR_NONE && r->has_last)
         err = hand_over_batches(r, r->last_image, r->last_slot, proven_part(r));
+    if (err == ERR_NONE && r->has_last) progress_add(progress, log->segment_bytes);
     return err;
 }
 
@@ -393,6 +399,7 @@ enum err log_recover(struct log *log, const struct log_visitor *visitor, struct 
     out->records = r.frames.record_count;
     log->data_end_lsn = log->durable_lsn;
     log->is_recovered = err == ERR_NONE;
+    log->options.progress = NULL; // it need not outlive us
     scan_close(&log->scan);
     frames_deinit(&r.frames);
     tail_deinit(&scratch);
