@@ -60,7 +60,4 @@ size_t txn_ids_kept(const struct stream_id *ids, size_t count, struct stream_id 
                     bool (*is_there)(const void *context, struct stream_id id),
                     const void *context);
 
-// The key is not there; it becomes a copy of the stream, groups and producers included.
-void txn_copy_stream(struct txn *txn, const struct stream *stream, unsigned db, struct slice key);
-
 #endif
