@@ -73,6 +73,7 @@ void txn_effect(struct txn *txn, const struct effect *effect) {
     const enum err err = effect_apply(store->keyspace, &applied, &outcome, NULL);
     must(err == ERR_NONE);
     txn->effects++;
+    store_note_growth(store, record.meta.len, &outcome);
     if (MUTANT(FRAME_PER_EFFECT)) log_commit(store->log);
     if (MUTANT(MOVE_WAKES_NOBODY) && effect->values != NULL && effect->values->blob != NULL) return;
     if (store->observer != NULL) store->observer(store->observer_context, &outcome);

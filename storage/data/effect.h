@@ -158,6 +158,7 @@ struct effect_outcome {
     struct slice group; // the group that a GROUP_* or CONSUMER_* effect changed
     struct slice consumer;
     uint32_t claimable; // GROUP_NACK: entries that now wait for whoever comes
+    size_t held_bytes;  // of payload that are held in memory now
 };
 
 // Applies. ERR_CORRUPT with a fault when the record cannot be decoded or does not fit the state (a

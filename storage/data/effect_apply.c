@@ -54,6 +54,7 @@ static enum err take_near(struct apply *apply, const struct meta_value *value, s
 static enum err take_held(struct apply *apply, const struct meta_value *value, struct slice bytes,
                           struct blob *out) {
     *out = blob_of_bytes(bytes);
+    apply->out->held_bytes += bytes.len;
     if (out->hash == value->hash) return ERR_NONE;
     blob_release(out);
     return refuse(apply, "a payload does not have the hash it was written with");
@@ -198,7 +199,10 @@ static enum err apply_string_edit(struct apply *apply) {
         return refuse(apply, "the string gets too long");
     }
     if (apply->entry == NULL) apply_create_entry(apply, TYPE_STRING);
-    blob_write(&apply->entry->value.string, offset, bytes);
+    struct blob *string = &apply->entry->value.string;
+    const size_t before = blob_len(string);
+    blob_write(string, offset, bytes);
+    apply->out->held_bytes = blob_len(string) - before;
     return ERR_NONE;
 }
 
