@@ -149,7 +149,7 @@ static void header_get(const char *from, struct state_header *out) {
 
 static bool header_is_sane(const struct state_header *header, const struct format *format,
                            uint64_t file_bytes) {
-    const uint64_t room = file_bytes - STATE_BODY_AT;
+    const uint64_t room = file_bytes < STATE_BODY_AT ? 0 : file_bytes - STATE_BODY_AT;
     return header->segment_bytes == format->segment_bytes && header->generation > 0 &&
            header->lsn >= header->segment_bytes && header->body_bytes <= room &&
            header->body_bytes % STATE_ALIGN == 0 && header->kept_at % STATE_ALIGN == 0 &&
