@@ -34,6 +34,9 @@ struct engine *engine_new(const struct engine_options *options) {
     }
     wait_init(engine, (unsigned)options->options->databases, options->seed);
     slowlog_init(&engine->slowlog);
+    engine->saving.last_ms = engine_now_ms(engine);
+    for (unsigned kind = 0; kind < SAVING_KINDS; kind++)
+        engine->saving.accounts[kind].last_took_s = -1;
     limits_sample_memory(engine);
     if (options->store != NULL) engine_loaded(engine, options->store);
     return engine;
@@ -119,6 +122,10 @@ struct slowlog *engine_slowlog(struct engine *engine) {
 
 struct latency *engine_latency(struct engine *engine) {
     return &engine->latency;
+}
+
+struct saving *engine_saving(struct engine *engine) {
+    return &engine->saving;
 }
 
 struct rng *engine_rng(struct engine *engine) {

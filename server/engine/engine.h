@@ -17,6 +17,7 @@
 #include "proto/base/trace.h"
 #include "server/engine/client.h"
 #include "server/engine/command.h"
+#include "server/engine/saving.h"
 #include "server/engine/slowlog.h"
 #include "server/engine/stats.h"
 #include "server/options/options.h"
@@ -166,6 +167,7 @@ struct stats *engine_stats(struct engine *engine);
 void engine_reset_stats(struct engine *engine); // CONFIG RESETSTAT: counters, per-command, errors
 struct slowlog *engine_slowlog(struct engine *engine);
 struct latency *engine_latency(struct engine *engine);
+struct saving *engine_saving(struct engine *engine);
 struct rng *engine_rng(struct engine *engine);
 const struct trace *engine_trace(const struct engine *engine);
 struct command_table engine_commands(const struct engine *engine);

@@ -125,6 +125,7 @@ struct engine {
     struct stats_sampler sampler;
     struct slowlog slowlog;
     struct latency latency;
+    struct saving saving;
     struct buf scratch; // call_bytes, expiry
 };
 

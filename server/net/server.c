@@ -139,6 +139,7 @@ void server_stop(struct server *server, const char *because) {
     notify_send("STOPPING=1\nSTATUS=Stopping");
     listeners_close(server);
     if (server->loader != NULL) loader_give_up(server->loader);
+    folder_stop(&server->folder);
     struct link *at;
     struct link *spare;
     link_each(at, spare, &server->conns) {

@@ -11,6 +11,7 @@
 #include "proto/base/trace.h"
 #include "server/net/committer.h"
 #include "server/net/flusher.h"
+#include "server/net/folder.h"
 #include "server/net/listener.h"
 #include "server/net/loader.h"
 #include "server/net/server.h"
@@ -46,6 +47,7 @@ struct server {
     struct flusher *flusher; // NULL while loading
     struct committer committer;
     struct slot_maker slot_maker;
+    struct folder folder;
 
     uv_check_t check;     // after the sockets of a turn were read
     uv_idle_t idle;       // runs while the engine has work: the loop must not wait for sockets then
