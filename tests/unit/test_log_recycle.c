@@ -25,6 +25,7 @@ static void restart(struct log_model *model) {
 static void begin(struct log_model *model) {
     log_model_init(model, 5, PLENTY);
     model->live_percent = 0;
+    model->draws_newest = true;
     start(model);
 }
 
@@ -83,8 +84,7 @@ static void a_checkpoint_the_log_was_not_told_of_counts_at_the_next_start(void *
     begin(&model);
     write_segments(&model, 6);
     const uint64_t before = log_stats(model.log).segments;
-    while (model.checkpoint.lsn == 0)
-        assert_true(log_model_checkpoint(&model, false));
+    assert_true(log_model_checkpoint(&model, false));
     assert_int_equal(log_stats(model.log).segments, before);
     restart(&model);
     assert_true(log_stats(model.log).segments < before);
@@ -100,8 +100,7 @@ static void a_kept_segment_stays_until_a_checkpoint_lets_it_go(void **state) {
     begin(&model);
     model.live_percent = 100;
     write_segments(&model, 3);
-    while (log_model_checkpoint(&model, true)) {
-    }
+    (void)log_model_checkpoint(&model, true);
     const uint64_t kept = model.checkpoint.kept[0].sequence;
     assert_int_equal(kept, 1);
     model.live_percent = 100;
@@ -162,8 +161,7 @@ static void the_newest_segments_are_never_given_back(void **state) {
     struct log_model model;
     begin(&model);
     cycle(&model, 10);
-    while (log_model_checkpoint(&model, true)) {
-    }
+    (void)log_model_checkpoint(&model, true);
     // Those that reach beyond the checkpoint, and the one it ends in if a frame is open there.
     const uint64_t newest = log_end_lsn(model.log) / SEGMENT;
     for (uint64_t i = model.checkpoint.lsn / SEGMENT + 1; i <= newest; i++) {
@@ -350,7 +348,7 @@ static void a_first_write_over_a_former_life_may_be_cut_anywhere(void **state) {
         log_model_init(&model, seed, PLENTY);
         model.live_percent = 0;
         start(&model);
-        cycle(&model, 8);
+        cycle(&model, 12);
         const uint64_t recycled = log_stats(model.log).segments_recycled;
         assert_true(recycled > 10);
         if (seed % 2 == 0) assert_true(log_model_seal(&model));
@@ -428,8 +426,7 @@ static void files_far_beyond_need_are_given_back(void **state) {
     begin(&model);
     write_segments(&model, 40);
     const uint32_t most = files(&model);
-    while (log_model_checkpoint(&model, true)) {
-    }
+    (void)log_model_checkpoint(&model, true);
     log_model_make_slots(&model);
     assert_int_equal(files(&model), most); // not asked for
     log_set_shrink(model.log, true);
@@ -452,8 +449,7 @@ static void a_name_that_may_come_back_ends_the_giving_back(void **state) {
     restart(&model);
     write_segments(&model, 30);
     for (int i = 0; i < 3; i++) {
-        while (log_model_checkpoint(&model, true)) {
-        }
+        (void)log_model_checkpoint(&model, true);
         if (i < 2) write_segments(&model, 2);
     }
     const uint32_t count = files(&model);
@@ -474,6 +470,7 @@ static void no_file_is_made_beyond_the_limit(void **state) {
     struct log_model model;
     log_model_init(&model, 3, PLENTY);
     model.live_percent = 0;
+    model.draws_newest = true;
     model.options.disk_max_bytes = 8 * SEGMENT;
     model.options.reserve_bytes = SEGMENT / 2;
     start(&model);
@@ -490,8 +487,7 @@ static void no_file_is_made_beyond_the_limit(void **state) {
     start(&model);
     log_set_other_bytes(model.log, SEGMENT + 1);
     // A checkpoint makes room.
-    while (log_model_checkpoint(&model, true)) {
-    }
+    (void)log_model_checkpoint(&model, true);
     log_model_make_slots(&model);
     assert_false(log_stats(model.log).is_full);
     assert_false(log_stats(model.log).is_at_disk_max);
@@ -512,11 +508,9 @@ static void a_lower_limit_gives_free_files_back(void **state) {
     struct log_model model;
     begin(&model);
     write_segments(&model, 20);
-    while (log_model_checkpoint(&model, true)) {
-    }
-    write_segments(&model, 1);
+    (void)log_model_checkpoint(&model, true);
     log_set_disk_max(model.log, 6 * SEGMENT);
-    log_model_make_slots(&model);
+    cycle(&model, 3); // those at the end are in use at first
     assert_true(files(&model) <= 6);
     restart(&model);
     log_model_deinit(&model);
@@ -529,6 +523,7 @@ static void a_full_disk_survives_any_number_of_crashes(void **state) {
     struct log_model model;
     log_model_init(&model, 3, 7 * SEGMENT + LOG_ALIGN);
     model.live_percent = 0;
+    model.draws_newest = true;
     model.options.reserve_bytes = SEGMENT / 2;
     start(&model);
     for (int i = 0; i < 60; i++) {
@@ -540,8 +535,7 @@ static void a_full_disk_survives_any_number_of_crashes(void **state) {
         assert_false(model.recovery.was_sealed);
         log_model_stop(&model); // and again, before anything was written
         start(&model);
-        while (log_model_checkpoint(&model, true)) {
-        }
+        (void)log_model_checkpoint(&model, true);
         log_model_make_slots(&model);
     }
     assert_true(log_stats(model.log).end_lsn / SEGMENT > 200);
