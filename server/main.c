@@ -18,6 +18,7 @@ struct process {
     struct options options;
     struct logfile *logfile;
     struct vfs *vfs;
+    struct store_options store_options;
     struct store *store;
     struct engine *engine;
     struct server *server;
@@ -25,30 +26,42 @@ struct process {
     enum exit_code code; // CLEAN: not settled yet
 };
 
-static enum err open_store(struct process *process, struct fault *fault) {
-    const struct trace *trace = logfile_trace(process->logfile);
+static enum err open_directory(struct process *process, struct fault *fault) {
     enum err err = vfs_posix_open(&process->vfs, process->options.dir, true, fault);
     if (err != ERR_NONE) {
         process->code = EXIT_CODE_CANNOT_CREATE;
         return err;
     }
     startup_settle_dir(&process->options);
-    startup_say_version(trace, &process->options);
-    struct store_options options = startup_store_options(&process->options, trace);
+    startup_say_version(logfile_trace(process->logfile), &process->options);
+    process->store_options =
+        startup_store_options(&process->options, logfile_trace(process->logfile));
+    return ERR_NONE;
+}
+
+// On the loader's thread: it touches what nobody else does meanwhile.
+static enum err open_store(void *context, struct progress *progress, struct fault *fault) {
+    struct process *process = context;
+    process->store_options.log.progress = progress;
     struct store_recovery recovery = {0};
     int64_t began_us = clock_monotonic_us(&process->clock);
-    err = store_open(&process->store, process->vfs, &options, &recovery, fault);
+    enum err err =
+        store_open(&process->store, process->vfs, &process->store_options, &recovery, fault);
     if (err != ERR_NONE) return err;
     recovery.took_us = clock_monotonic_us(&process->clock) - began_us;
-    startup_say_recovery(trace, &recovery);
+    startup_say_recovery(process->store_options.trace, &recovery);
     return ERR_NONE;
+}
+
+static struct store *store_of(void *context) {
+    const struct process *process = context;
+    return process->store;
 }
 
 static enum err open_server(struct process *process, struct fault *fault) {
     enum err err = server_open(&process->server, &process->options, process->logfile, fault);
     if (err != ERR_NONE) return err;
     struct engine_options options = {
-        .store = process->store,
         .options = &process->options,
         .commands = commands_table(),
         .host = server_host(process->server),
@@ -59,7 +72,8 @@ static enum err open_server(struct process *process, struct fault *fault) {
         .clock = &process->clock,
     };
     process->engine = engine_new(&options);
-    return server_listen(process->server, process->engine, process->store, fault);
+    const struct server_source source = {.context = process, .open = open_store, .store = store_of};
+    return server_listen(process->server, process->engine, &source, fault);
 }
 
 static enum err open_all(struct process *process, int argc, char **argv, struct fault *fault) {
@@ -67,7 +81,7 @@ static enum err open_all(struct process *process, int argc, char **argv, struct 
     if (err != ERR_NONE) return ERR_INVALID; // whatever it is: the operator's to correct
     enum trace_level level = logfile_level(process->options.loglevel);
     err = logfile_open(&process->logfile, process->options.logfile, level, fault);
-    if (err == ERR_NONE) err = open_store(process, fault);
+    if (err == ERR_NONE) err = open_directory(process, fault);
     if (err == ERR_NONE) err = open_server(process, fault);
     return err;
 }
@@ -87,10 +101,9 @@ int main(int argc, char **argv) {
     options_init(&process.options);
     struct fault fault = {0};
     enum err err = open_all(&process, argc, argv, &fault);
-    if (err == ERR_NONE) {
-        process.code = server_run(process.server);
-    } else {
-        fprintf(stderr, "ackd: %s\n", fault.text);
+    if (err == ERR_NONE) process.code = server_run(process.server, &fault);
+    if (fault.err != ERR_NONE) fprintf(stderr, "ackd: %s\n", fault.text);
+    if (err != ERR_NONE) {
         bool has_file = process.logfile != NULL && process.options.logfile[0] != '\0';
         if (has_file) {
             trace_event(logfile_trace(process.logfile), TRACE_WARNING, "main.refused", "%s",

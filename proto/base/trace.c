@@ -7,7 +7,8 @@ enum { TRACE_TEXT_MAX = 1024 };
 
 void trace_event(const struct trace *trace, enum trace_level level, const char *event,
                  const char *format, ...) {
-    if (trace == NULL || trace->sink == NULL || level < trace->level) return;
+    if (trace == NULL || trace->sink == NULL) return;
+    if ((int)level < atomic_load_explicit(&trace->level, memory_order_relaxed)) return;
     char text[TRACE_TEXT_MAX];
     va_list args;
     va_start(args, format);

@@ -5,13 +5,16 @@
 #define ACKD_PROTO_BASE_TRACE_H
 
 #include <stdarg.h>
+#include <stdatomic.h>
 
 enum trace_level { TRACE_DEBUG, TRACE_VERBOSE, TRACE_NOTICE, TRACE_WARNING };
 
 struct trace {
     void *context;
-    enum trace_level level; // events below it are not built
-    // `event` is a stable name for machines ("log.rotated"), `text` a sentence for operators.
+    atomic_int level; // enum trace_level; events below it are not built. Any thread may change it
+    // Called by whatever thread has something to say: a sink of a process with several locks for
+    // itself. `event` is a stable name for machines ("log.rotated"), `text` a sentence for
+    // operators.
     void (*sink)(void *context, enum trace_level level, const char *event, const char *text);
 };
 

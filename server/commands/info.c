@@ -1,6 +1,8 @@
 // INFO: what clients, libraries and exporters read (CLIENTS.md), section by section. Fields of
 // Redis keep its names and meanings; what ackd does not have reads as idle (no replicas, no forks).
 // The section Durability is ackd's own.
+#include "server/commands/info.h"
+
 #include "proto/base/num.h"
 #include "server/commands/compatible.h"
 #include "server/commands/handlers.h"
@@ -13,29 +15,23 @@ enum {
     REPLICA_BACKLOG_BYTES = 1 << 20, // Redis' default; there are no replicas
 };
 
-struct info {
-    struct call *call;
-    struct buf *out;
-    struct host_usage usage;
-};
-
-static void field_u64(struct info *info, const char *name, uint64_t value) {
+void info_field_u64(struct info *info, const char *name, uint64_t value) {
     buf_printf(info->out, "%s:%llu\r\n", name, (unsigned long long)value);
 }
 
-static void field_i64(struct info *info, const char *name, int64_t value) {
+void info_field_i64(struct info *info, const char *name, int64_t value) {
     buf_printf(info->out, "%s:%lld\r\n", name, (long long)value);
 }
 
-static void field_str(struct info *info, const char *name, const char *value) {
+void info_field_str(struct info *info, const char *name, const char *value) {
     buf_printf(info->out, "%s:%s\r\n", name, value);
 }
 
-static void field_double(struct info *info, const char *name, int decimals, double value) {
+void info_field_double(struct info *info, const char *name, int decimals, double value) {
     buf_printf(info->out, "%s:%.*f\r\n", name, decimals, value);
 }
 
-static void field_bytes(struct info *info, const char *name, uint64_t bytes) {
+void info_field_bytes(struct info *info, const char *name, uint64_t bytes) {
     char human[32];
     num_format_human(human, sizeof human, bytes);
     buf_printf(info->out, "%s:%llu\r\n%s_human:%s\r\n", name, (unsigned long long)bytes, name,
@@ -43,40 +39,40 @@ static void field_bytes(struct info *info, const char *name, uint64_t bytes) {
 }
 
 // Fields that Redis has and ackd never moves from zero, so that exporters find them.
-static void fields_zero(struct info *info, const char *const *names, size_t count) {
+void info_fields_zero(struct info *info, const char *const *names, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        field_u64(info, names[i], 0);
+        info_field_u64(info, names[i], 0);
     }
 }
 
 static void section_server(struct info *info) {
     const struct options *options = engine_options_of(info->call->engine);
-    field_str(info, "redis_version", COMPATIBLE_REDIS_VERSION);
-    field_str(info, "server_name", "ackd");
-    field_str(info, "ackd_version", ACKD_VERSION);
-    field_str(info, "redis_git_sha1", "00000000");
-    field_str(info, "redis_git_dirty", "0");
-    field_str(info, "redis_build_id", "0");
-    field_str(info, "redis_mode", "standalone");
-    field_str(info, "os", info->usage.os);
-    field_u64(info, "arch_bits", sizeof(void *) * 8);
-    field_str(info, "monotonic_clock", "POSIX clock_gettime");
-    field_str(info, "multiplexing_api", "epoll");
-    field_str(info, "atomicvar_api", "c11-builtin");
-    field_str(info, "gcc_version", __VERSION__);
-    field_i64(info, "process_id", info->usage.pid);
-    field_str(info, "process_supervised", "no");
-    field_str(info, "run_id", info->usage.run_id);
-    field_i64(info, "tcp_port", options->port);
-    field_i64(info, "server_time_usec", engine_wall_us(info->call->engine));
-    field_i64(info, "uptime_in_seconds", info->usage.uptime_s);
-    field_i64(info, "uptime_in_days", info->usage.uptime_s / SECONDS_PER_DAY);
-    field_i64(info, "hz", options->hz);
-    field_i64(info, "configured_hz", options->hz);
-    field_i64(info, "lru_clock", (info->call->now_ms / 1000) & LRU_CLOCK_MASK);
-    field_str(info, "executable", info->usage.executable);
-    field_str(info, "config_file", options->config_file);
-    field_u64(info, "io_threads_active", 0);
+    info_field_str(info, "redis_version", COMPATIBLE_REDIS_VERSION);
+    info_field_str(info, "server_name", "ackd");
+    info_field_str(info, "ackd_version", ACKD_VERSION);
+    info_field_str(info, "redis_git_sha1", "00000000");
+    info_field_str(info, "redis_git_dirty", "0");
+    info_field_str(info, "redis_build_id", "0");
+    info_field_str(info, "redis_mode", "standalone");
+    info_field_str(info, "os", info->usage.os);
+    info_field_u64(info, "arch_bits", sizeof(void *) * 8);
+    info_field_str(info, "monotonic_clock", "POSIX clock_gettime");
+    info_field_str(info, "multiplexing_api", "epoll");
+    info_field_str(info, "atomicvar_api", "c11-builtin");
+    info_field_str(info, "gcc_version", __VERSION__);
+    info_field_i64(info, "process_id", info->usage.pid);
+    info_field_str(info, "process_supervised", "no");
+    info_field_str(info, "run_id", info->usage.run_id);
+    info_field_i64(info, "tcp_port", options->port);
+    info_field_i64(info, "server_time_usec", engine_wall_us(info->call->engine));
+    info_field_i64(info, "uptime_in_seconds", info->usage.uptime_s);
+    info_field_i64(info, "uptime_in_days", info->usage.uptime_s / SECONDS_PER_DAY);
+    info_field_i64(info, "hz", options->hz);
+    info_field_i64(info, "configured_hz", options->hz);
+    info_field_i64(info, "lru_clock", (info->call->now_ms / 1000) & LRU_CLOCK_MASK);
+    info_field_str(info, "executable", info->usage.executable);
+    info_field_str(info, "config_file", options->config_file);
+    info_field_u64(info, "io_threads_active", 0);
 }
 
 static void section_clients(struct info *info) {
@@ -89,19 +85,19 @@ static void section_clients(struct info *info) {
         input_max = num_max(input_max, request_memory(&client->request));
         output_max = num_max(output_max, outbox_pending(&client->outbox));
     }
-    field_u64(info, "connected_clients", engine_client_count(engine));
-    field_u64(info, "cluster_connections", 0);
-    field_i64(info, "maxclients", engine_options_of(engine)->maxclients);
-    field_u64(info, "client_recent_max_input_buffer", input_max);
-    field_u64(info, "client_recent_max_output_buffer", output_max);
-    field_u64(info, "blocked_clients", engine_blocked_count(engine));
-    field_u64(info, "tracking_clients", 0);
-    field_u64(info, "clients_in_timeout_table", engine_blocked_count(engine));
-    field_u64(info, "total_blocking_keys", engine_blocking_keys(engine));
-    field_u64(info, "total_blocking_keys_on_nokey", 0);
+    info_field_u64(info, "connected_clients", engine_client_count(engine));
+    info_field_u64(info, "cluster_connections", 0);
+    info_field_i64(info, "maxclients", engine_options_of(engine)->maxclients);
+    info_field_u64(info, "client_recent_max_input_buffer", input_max);
+    info_field_u64(info, "client_recent_max_output_buffer", output_max);
+    info_field_u64(info, "blocked_clients", engine_blocked_count(engine));
+    info_field_u64(info, "tracking_clients", 0);
+    info_field_u64(info, "clients_in_timeout_table", engine_blocked_count(engine));
+    info_field_u64(info, "total_blocking_keys", engine_blocking_keys(engine));
+    info_field_u64(info, "total_blocking_keys_on_nokey", 0);
 }
 
-static double ratio(uint64_t part, uint64_t whole) {
+double info_ratio(uint64_t part, uint64_t whole) {
     return whole == 0 ? 0 : (double)part / (double)whole;
 }
 
@@ -128,116 +124,38 @@ static void section_memory(struct info *info) {
     const uint64_t used = info->usage.memory_used;
     const uint64_t resident = info->usage.memory_resident;
     if (used > stats->memory_peak) stats->memory_peak = used;
-    field_bytes(info, "used_memory", used);
-    field_bytes(info, "used_memory_rss", resident);
-    field_bytes(info, "used_memory_peak", stats->memory_peak);
+    info_field_bytes(info, "used_memory", used);
+    info_field_bytes(info, "used_memory_rss", resident);
+    info_field_bytes(info, "used_memory_peak", stats->memory_peak);
     buf_printf(info->out, "used_memory_peak_perc:%.2f%%\r\n",
-               PERCENT_MAX * ratio(used, stats->memory_peak));
-    field_u64(info, "used_memory_overhead", 0);
-    field_u64(info, "used_memory_startup", 0);
-    field_u64(info, "used_memory_dataset", used);
+               PERCENT_MAX * info_ratio(used, stats->memory_peak));
+    info_field_u64(info, "used_memory_overhead", 0);
+    info_field_u64(info, "used_memory_startup", 0);
+    info_field_u64(info, "used_memory_dataset", used);
     buf_printf(info->out, "used_memory_dataset_perc:%.2f%%\r\n", (double)PERCENT_MAX);
-    field_u64(info, "allocator_allocated", used);
-    field_u64(info, "allocator_active", used);
-    field_u64(info, "allocator_resident", resident);
-    field_bytes(info, "total_system_memory", info->usage.memory_total);
-    field_bytes(info, "used_memory_lua", 0);
-    field_bytes(info, "used_memory_vm_total", 0);
-    field_bytes(info, "used_memory_scripts", 0);
-    field_bytes(info, "maxmemory", options->maxmemory);
-    field_str(info, "maxmemory_policy", options->maxmemory_policy);
-    field_double(info, "allocator_frag_ratio", 2, 1.0);
-    field_u64(info, "allocator_frag_bytes", 0);
-    field_double(info, "allocator_rss_ratio", 2, ratio(resident, used));
-    field_i64(info, "allocator_rss_bytes", (int64_t)resident - (int64_t)used);
-    field_double(info, "rss_overhead_ratio", 2, 1.0);
-    field_u64(info, "rss_overhead_bytes", 0);
-    field_double(info, "mem_fragmentation_ratio", 2, ratio(resident, used));
-    field_i64(info, "mem_fragmentation_bytes", (int64_t)resident - (int64_t)used);
-    field_u64(info, "mem_clients_normal", clients_memory(info->call->engine));
-    field_u64(info, "mem_aof_buffer",
-              log_unflushed_bytes(store_log(engine_store(info->call->engine))));
-    field_str(info, "mem_allocator", info->usage.allocator);
-    fields_zero(info, idle, sizeof idle / sizeof *idle);
-}
-
-static void section_persistence(struct info *info) {
-    static const char *const idle[] = {
-        "async_loading",
-        "current_cow_peak",
-        "current_cow_size",
-        "current_cow_size_age",
-        "current_save_keys_processed",
-        "current_save_keys_total",
-        "rdb_changes_since_last_save",
-        "rdb_bgsave_in_progress",
-        "rdb_saves",
-        "rdb_last_cow_size",
-        "rdb_last_load_keys_expired",
-        "rdb_last_load_keys_loaded",
-        "aof_rewrite_in_progress",
-        "aof_rewrite_scheduled",
-        "aof_rewrites",
-        "aof_rewrites_consecutive_failures",
-        "aof_last_cow_size",
-        "aof_pending_rewrite",
-        "aof_delayed_fsync",
-        "module_fork_in_progress",
-        "module_fork_last_cow_size",
-    };
-    const struct log_stats log = log_stats(store_log(engine_store(info->call->engine)));
-    field_u64(info, "loading", 0);
-    field_double(info, "current_fork_perc", 2, 0.0);
-    // Everything acknowledged is on disk at any time; Redis reports its start when nothing was
-    // saved since.
-    field_i64(info, "rdb_last_save_time", info->call->now_ms / 1000 - info->usage.uptime_s);
-    field_str(info, "rdb_last_bgsave_status", "ok");
-    field_i64(info, "rdb_last_bgsave_time_sec", -1);
-    field_i64(info, "rdb_current_bgsave_time_sec", -1);
-    field_u64(info, "aof_enabled", 1);
-    field_i64(info, "aof_last_rewrite_time_sec", -1);
-    field_i64(info, "aof_current_rewrite_time_sec", -1);
-    field_str(info, "aof_last_bgrewrite_status", "ok");
-    field_str(info, "aof_last_write_status", log.is_broken || log.is_full ? "err" : "ok");
-    field_u64(info, "aof_current_size",
-              log.segments * log_segment_bytes(store_log(engine_store(info->call->engine))));
-    field_u64(info, "aof_base_size", 0);
-    field_u64(info, "aof_buffer_length", log.open_bytes);
-    field_u64(info, "aof_pending_bio_fsync", log.flying_bytes > 0 ? 1 : 0);
-    fields_zero(info, idle, sizeof idle / sizeof *idle);
-}
-
-static void section_durability(struct info *info) {
+    info_field_u64(info, "allocator_allocated", used);
+    info_field_u64(info, "allocator_active", used);
+    info_field_u64(info, "allocator_resident", resident);
+    info_field_bytes(info, "total_system_memory", info->usage.memory_total);
+    info_field_bytes(info, "used_memory_lua", 0);
+    info_field_bytes(info, "used_memory_vm_total", 0);
+    info_field_bytes(info, "used_memory_scripts", 0);
+    info_field_bytes(info, "maxmemory", options->maxmemory);
+    info_field_str(info, "maxmemory_policy", options->maxmemory_policy);
+    info_field_double(info, "allocator_frag_ratio", 2, 1.0);
+    info_field_u64(info, "allocator_frag_bytes", 0);
+    info_field_double(info, "allocator_rss_ratio", 2, info_ratio(resident, used));
+    info_field_i64(info, "allocator_rss_bytes", (int64_t)resident - (int64_t)used);
+    info_field_double(info, "rss_overhead_ratio", 2, 1.0);
+    info_field_u64(info, "rss_overhead_bytes", 0);
+    info_field_double(info, "mem_fragmentation_ratio", 2, info_ratio(resident, used));
+    info_field_i64(info, "mem_fragmentation_bytes", (int64_t)resident - (int64_t)used);
+    info_field_u64(info, "mem_clients_normal", clients_memory(info->call->engine));
     const struct store *store = engine_store(info->call->engine);
-    const struct log *log = store_log(store);
-    const struct log_stats stats = log_stats(log);
-    const struct store_stats reads = store_stats(store);
-    field_u64(info, "log_position", stats.end_lsn);
-    field_u64(info, "log_durable_position", stats.durable_lsn);
-    field_u64(info, "log_open_bytes", stats.open_bytes);
-    field_u64(info, "log_flying_bytes", stats.flying_bytes);
-    field_str(info, "log_status", stats.is_broken ? "broken" : stats.is_full ? "full" : "ok");
-    field_str(info, "log_sync_method", engine_options_of(info->call->engine)->sync_method);
-    field_u64(info, "log_sync_p50_usec", histogram_percentile(stats.sync_us, 50));
-    field_u64(info, "log_sync_p99_usec", histogram_percentile(stats.sync_us, 99));
-    field_u64(info, "log_sync_p999_usec", histogram_percentile(stats.sync_us, 99.9));
-    field_u64(info, "log_sync_max_usec", stats.sync_us->max);
-    field_u64(info, "log_batches", stats.batches);
-    field_u64(info, "log_batch_bytes", stats.batch_bytes);
-    field_double(info, "log_frames_per_batch", 2, ratio(stats.frames, stats.batches));
-    field_u64(info, "log_frames", stats.frames);
-    field_u64(info, "log_records", stats.records);
-    field_u64(info, "log_seals", stats.seals);
-    field_u64(info, "log_segments", stats.segments);
-    field_u64(info, "log_segment_bytes", log_segment_bytes(log));
-    field_u64(info, "log_slots", stats.slots);
-    field_u64(info, "log_slots_ready", stats.slots_ready);
-    field_u64(info, "log_slot_failures", stats.slot_failures);
-    field_u64(info, "log_live_bytes", keyspace_live_bytes_total(store_keyspace(store)));
-    field_u64(info, "disk_reads", reads.disk_reads);
-    field_u64(info, "corrupt_reads", reads.corrupt_reads);
-    field_u64(info, "refused_no_space", engine_stats(info->call->engine)->refused_no_space);
-    field_u64(info, "refused_memory", engine_stats(info->call->engine)->refused_memory);
+    info_field_u64(info, "mem_aof_buffer",
+                   store == NULL ? 0 : log_unflushed_bytes(store_log(store)));
+    info_field_str(info, "mem_allocator", info->usage.allocator);
+    info_fields_zero(info, idle, sizeof idle / sizeof *idle);
 }
 
 static void section_stats(struct info *info) {
@@ -280,45 +198,46 @@ static void section_stats(struct info *info) {
         "reply_buffer_expands",
     };
     const struct stats *stats = engine_stats(info->call->engine);
-    field_u64(info, "total_connections_received", stats->connections_received);
-    field_u64(info, "total_commands_processed", stats->commands_processed);
-    field_u64(info, "instantaneous_ops_per_sec", stats->ops_per_sec);
-    field_u64(info, "total_net_input_bytes", stats->net_input_bytes);
-    field_u64(info, "total_net_output_bytes", stats->net_output_bytes);
-    field_double(info, "instantaneous_input_kbps", 2, stats->input_kbps);
-    field_double(info, "instantaneous_output_kbps", 2, stats->output_kbps);
-    field_u64(info, "rejected_connections", stats->connections_rejected);
-    field_u64(info, "expired_keys", stats->expired_keys);
-    field_u64(info, "keyspace_hits", stats->keyspace_hits);
-    field_u64(info, "keyspace_misses", stats->keyspace_misses);
-    field_u64(info, "total_error_replies", stats->error_replies);
-    field_u64(info, "total_reads_processed", stats->reads_processed);
-    field_u64(info, "total_writes_processed", stats->writes_processed);
-    field_u64(info, "client_query_buffer_limit_disconnections", stats->query_limit_disconnections);
-    field_u64(info, "client_output_buffer_limit_disconnections",
-              stats->output_limit_disconnections);
-    fields_zero(info, idle, sizeof idle / sizeof *idle);
+    info_field_u64(info, "total_connections_received", stats->connections_received);
+    info_field_u64(info, "total_commands_processed", stats->commands_processed);
+    info_field_u64(info, "instantaneous_ops_per_sec", stats->ops_per_sec);
+    info_field_u64(info, "total_net_input_bytes", stats->net_input_bytes);
+    info_field_u64(info, "total_net_output_bytes", stats->net_output_bytes);
+    info_field_double(info, "instantaneous_input_kbps", 2, stats->input_kbps);
+    info_field_double(info, "instantaneous_output_kbps", 2, stats->output_kbps);
+    info_field_u64(info, "rejected_connections", stats->connections_rejected);
+    info_field_u64(info, "expired_keys", stats->expired_keys);
+    info_field_u64(info, "keyspace_hits", stats->keyspace_hits);
+    info_field_u64(info, "keyspace_misses", stats->keyspace_misses);
+    info_field_u64(info, "total_error_replies", stats->error_replies);
+    info_field_u64(info, "total_reads_processed", stats->reads_processed);
+    info_field_u64(info, "total_writes_processed", stats->writes_processed);
+    info_field_u64(info, "client_query_buffer_limit_disconnections",
+                   stats->query_limit_disconnections);
+    info_field_u64(info, "client_output_buffer_limit_disconnections",
+                   stats->output_limit_disconnections);
+    info_fields_zero(info, idle, sizeof idle / sizeof *idle);
 }
 
 static void section_replication(struct info *info) {
-    field_str(info, "role", "master");
-    field_u64(info, "connected_slaves", 0);
-    field_str(info, "master_failover_state", "no-failover");
-    field_str(info, "master_replid", info->usage.run_id);
-    field_str(info, "master_replid2", "0000000000000000000000000000000000000000");
-    field_u64(info, "master_repl_offset", 0);
-    field_i64(info, "second_repl_offset", -1);
-    field_u64(info, "repl_backlog_active", 0);
-    field_u64(info, "repl_backlog_size", REPLICA_BACKLOG_BYTES);
-    field_u64(info, "repl_backlog_first_byte_offset", 0);
-    field_u64(info, "repl_backlog_histlen", 0);
+    info_field_str(info, "role", "master");
+    info_field_u64(info, "connected_slaves", 0);
+    info_field_str(info, "master_failover_state", "no-failover");
+    info_field_str(info, "master_replid", info->usage.run_id);
+    info_field_str(info, "master_replid2", "0000000000000000000000000000000000000000");
+    info_field_u64(info, "master_repl_offset", 0);
+    info_field_i64(info, "second_repl_offset", -1);
+    info_field_u64(info, "repl_backlog_active", 0);
+    info_field_u64(info, "repl_backlog_size", REPLICA_BACKLOG_BYTES);
+    info_field_u64(info, "repl_backlog_first_byte_offset", 0);
+    info_field_u64(info, "repl_backlog_histlen", 0);
 }
 
 static void section_cpu(struct info *info) {
-    field_double(info, "used_cpu_sys", 6, info->usage.cpu_sys_s);
-    field_double(info, "used_cpu_user", 6, info->usage.cpu_user_s);
-    field_double(info, "used_cpu_sys_children", 6, info->usage.cpu_sys_children_s);
-    field_double(info, "used_cpu_user_children", 6, info->usage.cpu_user_children_s);
+    info_field_double(info, "used_cpu_sys", 6, info->usage.cpu_sys_s);
+    info_field_double(info, "used_cpu_user", 6, info->usage.cpu_user_s);
+    info_field_double(info, "used_cpu_sys_children", 6, info->usage.cpu_sys_children_s);
+    info_field_double(info, "used_cpu_user_children", 6, info->usage.cpu_user_children_s);
 }
 
 static void section_modules(struct info *info) {
@@ -353,7 +272,7 @@ static void commandstats_line(struct info *info, const char *name,
                "cmdstat_%s:calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,failed_"
                "calls=%llu\r\n",
                name, (unsigned long long)stats->calls, (unsigned long long)stats->usec,
-               ratio(stats->usec, stats->calls), (unsigned long long)stats->rejected,
+               info_ratio(stats->usec, stats->calls), (unsigned long long)stats->rejected,
                (unsigned long long)stats->failed);
 }
 
@@ -384,11 +303,13 @@ static void section_latencystats(struct info *info) {
 }
 
 static void section_cluster(struct info *info) {
-    field_u64(info, "cluster_enabled", 0);
+    info_field_u64(info, "cluster_enabled", 0);
 }
 
 static void section_keyspace(struct info *info) {
-    const struct keyspace *keyspace = store_keyspace(engine_store(info->call->engine));
+    const struct store *store = engine_store(info->call->engine);
+    if (store == NULL) return; // loading
+    const struct keyspace *keyspace = store_keyspace(store);
     for (unsigned db = 0; db < keyspace_databases(keyspace); db++) {
         if (keyspace_count(keyspace, db) == 0) continue;
         buf_printf(info->out, "db%u:keys=%zu,expires=%zu,avg_ttl=%lld\r\n", db,
@@ -410,8 +331,8 @@ static const struct section sections[] = {
     {"server", "Server", SECTION_DEFAULT, section_server},
     {"clients", "Clients", SECTION_DEFAULT, section_clients},
     {"memory", "Memory", SECTION_DEFAULT, section_memory},
-    {"persistence", "Persistence", SECTION_DEFAULT, section_persistence},
-    {"durability", "Durability", SECTION_DEFAULT, section_durability},
+    {"persistence", "Persistence", SECTION_DEFAULT, info_persistence},
+    {"durability", "Durability", SECTION_DEFAULT, info_durability},
     {"stats", "Stats", SECTION_DEFAULT, section_stats},
     {"replication", "Replication", SECTION_DEFAULT, section_replication},
     {"cpu", "CPU", SECTION_DEFAULT, section_cpu},

@@ -13,16 +13,6 @@ enum call_result cmd_time(struct call *call) {
     return CALL_DONE;
 }
 
-// Everything acknowledged is on disk at any time. Redis answers the time of its start as long as it
-// has not saved.
-enum call_result cmd_lastsave(struct call *call) {
-    struct host_usage usage = {0};
-    const struct engine_host *host = engine_host(call->engine);
-    host->usage(host->context, &usage);
-    reply_int(&call->reply, call->now_ms / 1000 - usage.uptime_s);
-    return CALL_DONE;
-}
-
 enum call_result cmd_role(struct call *call) {
     reply_array(&call->reply, 3);
     reply_bulk_str(&call->reply, "master");

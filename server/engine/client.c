@@ -158,7 +158,7 @@ void client_end_reply(struct client *client, uint64_t lsn) {
         return;
     }
     if (MUTANT(REPLY_NOT_FENCED)) lsn = 0;
-    outbox_fence(&client->outbox, lsn, log_durable_lsn(client->engine->log));
+    outbox_fence(&client->outbox, lsn, engine_durable_lsn(client->engine));
     limits_check_output(client);
 }
 

@@ -38,9 +38,10 @@ enum {
     COMMAND_DANGEROUS = 1 << 15,      // only an ACL category
     COMMAND_UNFENCED =
         1 << 16, // a container or admin command whose reply reveals no data: not fenced
-    COMMAND_CONNECTION = 1 << 17, // ACL category connection
-    COMMAND_ALLOW_BUSY = 1 << 18, // allow_busy: also while a script takes too long
-    COMMAND_FOR_ADMIN = 1 << 19,  // ACL categories admin and dangerous, without the flag
+    COMMAND_CONNECTION = 1 << 17,       // ACL category connection
+    COMMAND_ALLOW_BUSY = 1 << 18,       // allow_busy: also while a script takes too long
+    COMMAND_FOR_ADMIN = 1 << 19,        // ACL categories admin and dangerous, without the flag
+    COMMAND_NO_ASYNC_LOADING = 1 << 20, // no_async_loading
 };
 
 enum command_group {

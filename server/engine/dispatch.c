@@ -96,6 +96,10 @@ static bool is_permitted(struct call *call, size_t argument_bytes) {
         reply_error(&call->reply, "NOAUTH Authentication required.");
         return false;
     }
+    if (call->engine->store == NULL && (traits & COMMAND_WHILE_LOADING) == 0) {
+        reply_error(&call->reply, "LOADING Redis is loading the dataset in memory");
+        return false;
+    }
     if (argument_bytes > KEYSPACE_KEY_MAX && limits_key_too_long(call)) {
         reply_errorf(&call->reply, "ERR key is longer than %d bytes, the most ackd takes",
                      (int)KEYSPACE_KEY_MAX);
@@ -168,7 +172,7 @@ static enum call_result execute(struct call *call, uint64_t *lsn) {
         call->txn = txn_begin(engine->store, call->now_ms);
     }
     enum call_result result = command->handler(call);
-    *lsn = call->txn != NULL ? txn_commit(call->txn) : log_end_lsn(engine->log);
+    *lsn = call->txn != NULL ? txn_commit(call->txn) : engine_end_lsn(engine);
     call->txn = NULL;
     if (!is_fenced(command)) *lsn = 0;
     if (MUTANT(READ_NOT_FENCED) && (command->traits & COMMAND_WRITES) == 0) *lsn = 0;

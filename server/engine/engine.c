@@ -14,8 +14,6 @@ static void observe(void *context, const struct effect_outcome *outcome) {
 
 struct engine *engine_new(const struct engine_options *options) {
     struct engine *engine = mem_zalloc(sizeof *engine);
-    engine->store = options->store;
-    engine->log = store_log(options->store);
     engine->options = options->options;
     engine->table = options->commands;
     engine->host = options->host;
@@ -36,20 +34,48 @@ struct engine *engine_new(const struct engine_options *options) {
     }
     wait_init(engine, (unsigned)options->options->databases, options->seed);
     slowlog_init(&engine->slowlog);
+    engine->saving.last_ms = engine_now_ms(engine);
+    for (unsigned kind = 0; kind < SAVING_KINDS; kind++)
+        engine->saving.accounts[kind].last_took_s = -1;
     limits_sample_memory(engine);
-    store_observe(engine->store, observe, engine);
+    if (options->store != NULL) engine_loaded(engine, options->store);
     return engine;
 }
 
 void engine_free(struct engine *engine) {
     if (engine == NULL) return;
     must(link_is_empty(&engine->clients));
-    store_observe(engine->store, NULL, NULL);
+    if (engine->store != NULL) store_observe(engine->store, NULL, NULL);
     wait_deinit(engine);
     commands_deinit(&engine->index);
     slowlog_deinit(&engine->slowlog);
     buf_deinit(&engine->scratch);
     mem_free(engine);
+}
+
+// ---- loading
+
+void engine_set_loading(struct engine *engine, const struct engine_loading *loading) {
+    engine->loading = *loading;
+}
+
+const struct engine_loading *engine_loading(const struct engine *engine) {
+    return engine->store == NULL ? &engine->loading : NULL;
+}
+
+void engine_loaded(struct engine *engine, struct store *store) {
+    must(engine->store == NULL);
+    engine->store = store;
+    engine->log = store_log(store);
+    store_observe(store, observe, engine);
+}
+
+uint64_t engine_end_lsn(const struct engine *engine) {
+    return engine->log == NULL ? 0 : log_end_lsn(engine->log);
+}
+
+uint64_t engine_durable_lsn(const struct engine *engine) {
+    return engine->log == NULL ? 0 : log_durable_lsn(engine->log);
 }
 
 // ---- time
@@ -96,6 +122,10 @@ struct slowlog *engine_slowlog(struct engine *engine) {
 
 struct latency *engine_latency(struct engine *engine) {
     return &engine->latency;
+}
+
+struct saving *engine_saving(struct engine *engine) {
+    return &engine->saving;
 }
 
 struct rng *engine_rng(struct engine *engine) {

@@ -17,6 +17,7 @@
 #include "proto/base/trace.h"
 #include "server/engine/client.h"
 #include "server/engine/command.h"
+#include "server/engine/saving.h"
 #include "server/engine/slowlog.h"
 #include "server/engine/stats.h"
 #include "server/options/options.h"
@@ -73,7 +74,7 @@ struct engine_witness {
 };
 
 struct engine_options {
-    struct store *store;     // not owned
+    struct store *store;     // not owned; NULL: it is still being loaded, see engine_loaded
     struct options *options; // not owned; CONFIG SET changes it
     struct command_table commands;
     struct engine_host host;
@@ -89,6 +90,20 @@ struct engine;
 
 struct engine *engine_new(const struct engine_options *options);
 void engine_free(struct engine *engine); // clients must be gone
+
+// ---- loading: an engine without a store answers -LOADING to what needs one
+
+// How far the store's opening has come, as INFO tells it.
+struct engine_loading {
+    int64_t began_ms; // wall clock
+    uint64_t total_bytes;
+    uint64_t loaded_bytes;
+};
+void engine_set_loading(struct engine *engine, const struct engine_loading *loading);
+// NULL when nothing is being loaded any more. Until then there is no store: engine_store is NULL.
+const struct engine_loading *engine_loading(const struct engine *engine);
+// The store is open: from now on everything is served.
+void engine_loaded(struct engine *engine, struct store *store);
 
 // ---- time: the owner says what time it is before it calls anything else in a turn
 void engine_set_time(struct engine *engine, int64_t wall_us, int64_t monotonic_us);
@@ -152,6 +167,7 @@ struct stats *engine_stats(struct engine *engine);
 void engine_reset_stats(struct engine *engine); // CONFIG RESETSTAT: counters, per-command, errors
 struct slowlog *engine_slowlog(struct engine *engine);
 struct latency *engine_latency(struct engine *engine);
+struct saving *engine_saving(struct engine *engine);
 struct rng *engine_rng(struct engine *engine);
 const struct trace *engine_trace(const struct engine *engine);
 struct command_table engine_commands(const struct engine *engine);

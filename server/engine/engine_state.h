@@ -81,8 +81,9 @@ struct wait_heap {
 };
 
 struct engine {
-    struct store *store;
-    struct log *log; // the store's
+    struct store *store; // NULL while it is being loaded
+    struct log *log;     // the store's
+    struct engine_loading loading;
     struct options *options;
     struct command_table table;
     struct command_index index;
@@ -124,8 +125,14 @@ struct engine {
     struct stats_sampler sampler;
     struct slowlog slowlog;
     struct latency latency;
+    struct saving saving;
     struct buf scratch; // call_bytes, expiry
 };
+
+// ---- engine.c
+
+uint64_t engine_end_lsn(const struct engine *engine);     // 0 while loading
+uint64_t engine_durable_lsn(const struct engine *engine); // likewise
 
 // ---- client.c
 

@@ -8,6 +8,7 @@ enum { EXPIRE_RECORD_SLACK = 256 };
 void expire_run(struct engine *engine) {
     const int64_t now_ms = engine_now_ms(engine);
     engine->has_expired_left = false;
+    if (engine->store == NULL) return;
     if (engine->pause_until_ms > now_ms) return; // CLIENT PAUSE: the data set stands still
     for (int budget = ENGINE_EXPIRES_PER_TICK; budget > 0; budget--) {
         unsigned db = 0;

@@ -372,7 +372,7 @@ static void answer_unserved(struct waiter *waiter, const char *error) {
     }
     stats_book(engine, waiter->slot, &call, 0, error != NULL);
     call_seen(&call, ENGINE_SEEN_UNSERVED);
-    waiter_finish(waiter, MUTANT(TIMEOUT_NOT_FENCED) ? 0 : log_end_lsn(engine->log));
+    waiter_finish(waiter, MUTANT(TIMEOUT_NOT_FENCED) ? 0 : engine_end_lsn(engine));
 }
 
 // Its alarm has come. The retry sets the next one, or serves it.

@@ -3,6 +3,7 @@
 enum exit_code exit_code_of(enum err err) {
     switch (err) {
     case ERR_NONE:
+    case ERR_STOPPED:
         return EXIT_CODE_CLEAN;
     case ERR_CORRUPT:
     case ERR_FORMAT:

@@ -90,7 +90,9 @@ static enum err option_changed(void *context, const struct option *option, struc
     if (slice_is(name, "loglevel")) {
         logfile_set_level(server->logfile, logfile_level(server->options->loglevel));
     } else if (slice_is(name, "log-sync-delay-us")) {
-        log_set_sync_delay(server->log, (unsigned)server->options->sync_delay_us);
+        // While loading there is no log yet; it will begin with this value.
+        if (server->log != NULL)
+            log_set_sync_delay(server->log, (unsigned)server->options->sync_delay_us);
     } else if (slice_is(name, "maxclients")) {
         return change_maxclients(server, fault);
     }

@@ -12,11 +12,13 @@
 
 #include "proto/base/buf.h"
 #include "proto/base/mem.h"
+#include "proto/base/must.h"
 
 enum { LINE_MAX_BYTES = 1280, LOGFILE_MODE = 0640 };
 
 struct logfile {
     struct trace trace;
+    uv_mutex_t lock; // of fd: other threads write, the loop opens it again
     int fd;
     char *path; // "": standard output
     int pid;
@@ -46,7 +48,7 @@ static char level_mark(enum trace_level level) {
 
 static void sink(void *context, enum trace_level level, const char *event, const char *text) {
     (void)event;
-    const struct logfile *logfile = context;
+    struct logfile *logfile = context;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     struct tm local;
@@ -63,8 +65,10 @@ static void sink(void *context, enum trace_level level, const char *event, const
         if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) line[i] = '?';
     }
     line[end++] = '\n';
+    uv_mutex_lock(&logfile->lock);
     ssize_t written = write(logfile->fd, line, end);
     (void)written;
+    uv_mutex_unlock(&logfile->lock);
 }
 
 static enum err open_path(const char *path, int *out, struct fault *fault) {
@@ -87,6 +91,7 @@ enum err logfile_open(struct logfile **out, const char *path, enum trace_level l
     enum err err = open_path(path, &fd, fault);
     if (err != ERR_NONE) return err;
     struct logfile *logfile = mem_zalloc(sizeof *logfile);
+    must(uv_mutex_init(&logfile->lock) == 0);
     logfile->fd = fd;
     logfile->path = mem_dup(path, strlen(path) + 1);
     logfile->pid = (int)getpid();
@@ -98,6 +103,7 @@ enum err logfile_open(struct logfile **out, const char *path, enum trace_level l
 void logfile_close(struct logfile *logfile) {
     if (logfile == NULL) return;
     if (logfile->fd != STDOUT_FILENO) close(logfile->fd);
+    uv_mutex_destroy(&logfile->lock);
     mem_free(logfile->path);
     mem_free(logfile);
 }
@@ -107,14 +113,17 @@ const struct trace *logfile_trace(const struct logfile *logfile) {
 }
 
 void logfile_set_level(struct logfile *logfile, enum trace_level level) {
-    logfile->trace.level = level;
+    atomic_store_explicit(&logfile->trace.level, (int)level, memory_order_relaxed);
 }
 
 enum err logfile_reopen(struct logfile *logfile, struct fault *fault) {
     int fd = -1;
     enum err err = open_path(logfile->path, &fd, fault);
     if (err != ERR_NONE) return err;
-    if (logfile->fd != STDOUT_FILENO) close(logfile->fd);
+    uv_mutex_lock(&logfile->lock);
+    int old = logfile->fd;
     logfile->fd = fd;
+    uv_mutex_unlock(&logfile->lock);
+    if (old != STDOUT_FILENO) close(old);
     return ERR_NONE;
 }

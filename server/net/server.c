@@ -109,16 +109,25 @@ static void say_priority(struct server *server) {
     }
 }
 
-enum err server_listen(struct server *server, struct engine *engine, struct store *store,
-                       struct fault *fault) {
+enum err server_listen(struct server *server, struct engine *engine,
+                       const struct server_source *source, struct fault *fault) {
     server->engine = engine;
-    server->store = store;
-    server->log = store_log(store);
     lower_maxclients(server);
     enum err err = listeners_open(server, fault);
-    if (err == ERR_NONE) err = server_start_flusher(server, fault);
     if (err != ERR_NONE) return err;
     server_turn_init(server);
+    notify_send("STATUS=Loading the data");
+    return loading_start(server, source, fault);
+}
+
+enum err server_serve(struct server *server, struct store *store, struct fault *fault) {
+    server->store = store;
+    server->log = store_log(store);
+    // What CONFIG SET said meanwhile.
+    log_set_sync_delay(server->log, (unsigned)server->options->sync_delay_us);
+    enum err err = server_start_flusher(server, fault);
+    if (err != ERR_NONE) return err;
+    engine_loaded(server->engine, store);
     say_priority(server);
     return ERR_NONE;
 }
@@ -129,6 +138,8 @@ void server_stop(struct server *server, const char *because) {
     trace_event(server->trace, TRACE_NOTICE, "net.stopping", "Stopping: %s", because);
     notify_send("STOPPING=1\nSTATUS=Stopping");
     listeners_close(server);
+    if (server->loader != NULL) loader_give_up(server->loader);
+    folder_stop(&server->folder);
     struct link *at;
     struct link *spare;
     link_each(at, spare, &server->conns) {
@@ -138,13 +149,13 @@ void server_stop(struct server *server, const char *because) {
     uv_idle_stop(&server->idle);
 }
 
-enum exit_code server_run(struct server *server) {
-    trace_event(server->trace, TRACE_NOTICE, "net.ready", "Ready to accept connections");
-    notify_send("READY=1\nSTATUS=Ready to accept connections");
+enum exit_code server_run(struct server *server, struct fault *fault) {
     must(uv_run(&server->loop, UV_RUN_DEFAULT) == 0);
+    *fault = server->fault;
     if (server->exit_code == EXIT_CODE_CLEAN) {
         trace_event(server->trace, TRACE_NOTICE, "net.stopped",
-                    "Stopped: everything is on disk and sealed");
+                    server->store != NULL ? "Stopped: everything is on disk and sealed"
+                                          : "Stopped before the data was loaded");
     }
     return server->exit_code;
 }

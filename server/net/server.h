@@ -4,6 +4,7 @@
 #define ACKD_SERVER_NET_SERVER_H
 
 #include "proto/base/err.h"
+#include "proto/base/progress.h"
 #include "server/engine/engine.h"
 #include "server/net/exit_code.h"
 #include "server/net/logfile.h"
@@ -20,14 +21,22 @@ enum err server_open(struct server **out, struct options *options, struct logfil
 // What the engine asks of the process; valid until server_close.
 struct engine_host server_host(struct server *server);
 
-// Starts the log thread and opens the ports. `engine` and `store` are not owned. ERR_INVALID when
+// Where the store comes from. It stays its source's, who closes it after server_close.
+struct server_source {
+    void *context;
+    // On a thread of its own, while clients are told -LOADING. Errors as store_open's.
+    enum err (*open)(void *context, struct progress *progress, struct fault *fault);
+    struct store *(*store)(void *context); // what was opened
+};
+
+// Opens the ports and begins to load. `engine` is not owned and has no store yet. ERR_INVALID when
 // an address cannot be listened on.
-enum err server_listen(struct server *server, struct engine *engine, struct store *store,
-                       struct fault *fault);
+enum err server_listen(struct server *server, struct engine *engine,
+                       const struct server_source *source, struct fault *fault);
 
 // Serves until a signal, SHUTDOWN or a failing disk; all clients are gone when it returns. After
-// EXIT_CODE_CLEAN the log is sealed.
-enum exit_code server_run(struct server *server);
+// EXIT_CODE_CLEAN the log is sealed. When the store could not be opened, `fault` says why.
+enum exit_code server_run(struct server *server, struct fault *fault);
 
 void server_close(struct server *server); // NULL is fine
 

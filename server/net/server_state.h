@@ -11,7 +11,9 @@
 #include "proto/base/trace.h"
 #include "server/net/committer.h"
 #include "server/net/flusher.h"
+#include "server/net/folder.h"
 #include "server/net/listener.h"
+#include "server/net/loader.h"
 #include "server/net/server.h"
 #include "server/net/slot_maker.h"
 
@@ -23,8 +25,8 @@ struct server {
     struct logfile *logfile;
     const struct trace *trace;
     struct engine *engine; // NULL until server_listen
-    struct store *store;
-    struct log *log; // the store's
+    struct store *store;   // NULL while it is being loaded
+    struct log *log;       // the store's
     struct clock clock;
     int64_t started_us; // monotonic
     char run_id[RUN_ID_DIGITS + 1];
@@ -36,9 +38,16 @@ struct server {
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
 
-    struct flusher *flusher;
+    struct server_source source;
+    struct loader *loader; // NULL: nothing is being loaded
+    int64_t loading_began_ms;
+    int64_t loading_say_us; // monotonic: when to tell the operator how far it is
+    struct fault fault;     // why nothing could be loaded
+
+    struct flusher *flusher; // NULL while loading
     struct committer committer;
     struct slot_maker slot_maker;
+    struct folder folder;
 
     uv_check_t check;     // after the sockets of a turn were read
     uv_idle_t idle;       // runs while the engine has work: the loop must not wait for sockets then
@@ -61,11 +70,21 @@ void server_set_time(struct server *server);
 // Stops cleanly: no new clients, no new requests, everything flushed, the log sealed.
 void server_stop(struct server *server, const char *because);
 
+// The store is there: starts the log thread, and everything is served.
+enum err server_serve(struct server *server, struct store *store, struct fault *fault);
+
+// ---- loading.c
+
+enum err loading_start(struct server *server, const struct server_source *source,
+                       struct fault *fault);
+void loading_tick(struct server *server); // tells engine and operator how far it is
+
 // ---- turn.c
 
 // Everything that follows from what was read, in the order the head of turn.c explains.
 void server_turn(struct server *server);
 void server_turn_init(struct server *server);
+// The store is there: from now on turns flush, seal and make slots.
 enum err server_start_flusher(struct server *server, struct fault *fault);
 
 // ---- host.c

@@ -120,18 +120,54 @@ static void on_slot_made(void *context) {
     engine_durable(server->engine, log_durable_lsn(server->log));
 }
 
+// ---- checkpoints
+
+enum { FOLD_HURRY_SEGMENTS = 8 }; // so many sealed and not folded: no more rests
+
+static void on_folded(void *context, struct fold *fold, enum err err, const struct fault *fault) {
+    struct server *server = context;
+    server_set_time(server);
+    const int64_t now_ms = engine_now_ms(server->engine);
+    store_fold_end(server->store, fold, err, fault, now_ms);
+    saving_ended(engine_saving(server->engine), err, now_ms, engine_monotonic_us(server->engine));
+    // Segments may have been given back.
+    if (!server->is_failed) engine_durable(server->engine, log_durable_lsn(server->log));
+}
+
+static void fold_if_wanted(struct server *server) {
+    struct saving *saving = engine_saving(server->engine);
+    if (folder_is_busy(&server->folder) || server->is_stopping) return;
+    const int64_t now_ms = engine_now_ms(server->engine);
+    const bool is_asked = saving_wanted(saving);
+    if (!is_asked && !store_wants_fold(server->store, now_ms)) return;
+    struct fold *fold = store_fold_begin(server->store, now_ms);
+    const int64_t monotonic_us = engine_monotonic_us(server->engine);
+    if (fold == NULL) {
+        // All there is lies in the current segment, which a start reads in a moment anyway.
+        if (is_asked) saving_ended(saving, ERR_NONE, now_ms, monotonic_us);
+        return;
+    }
+    saving_began(saving, store_stats(server->store).effects, monotonic_us);
+    const uint64_t hurry_bytes = FOLD_HURRY_SEGMENTS * log_segment_bytes(server->log);
+    const uint64_t bytes = store_checkpoint_stats(server->store).foldable_bytes;
+    folder_start(&server->folder, fold, is_asked || bytes > hurry_bytes);
+}
+
 // ---- the end
 
 static void close_handle(uv_handle_t *handle, void *context) {
     (void)context;
-    // The flusher's and those being closed see to themselves.
-    if (!uv_is_closing(handle) && handle->type != UV_ASYNC) uv_close(handle, NULL);
+    if (!uv_is_closing(handle)) uv_close(handle, NULL); // the flusher sees to its own
 }
 
 // When nothing is left to flush, seal or make: closes what keeps the loop alive.
 static void end_if_all_is_written(struct server *server) {
-    if (flusher_is_busy(server->flusher) || slot_maker_is_busy(&server->slot_maker)) return;
-    if (!server->is_failed) {
+    if (server->loader != NULL) return; // it was told to give up
+    const bool has_log = server->flusher != NULL;
+    if (has_log && (flusher_is_busy(server->flusher) || slot_maker_is_busy(&server->slot_maker) ||
+                    folder_is_busy(&server->folder)))
+        return;
+    if (has_log && !server->is_failed) {
         flush_what_is_open(server);
         if (flusher_is_busy(server->flusher)) return;
         if (log_wants_seal(server->log)) submit(server, log_seal_begin(server->log));
@@ -182,6 +218,7 @@ static void on_tick(uv_timer_t *timer) {
     struct server *server = timer->data;
     if (server->is_failed) return;
     server_set_time(server);
+    loading_tick(server);
     engine_tick(server->engine);
     listeners_wake(server);
     server->deadline_ms = 0; // set again: the wall clock may have been moved
@@ -217,11 +254,14 @@ void server_turn(struct server *server) {
         server_set_time(server);
         engine_run(server->engine);
         resume_who_may_ask_again(server);
-        flush_what_is_open(server);
-        slot_maker_start(&server->slot_maker, engine_now_ms(server->engine));
+        if (server->log != NULL) {
+            flush_what_is_open(server);
+            slot_maker_start(&server->slot_maker, engine_now_ms(server->engine));
+            fold_if_wanted(server);
+        }
         send_what_may_leave(server);
         arm(server);
-        if (log_is_broken(server->log)) fail(server);
+        if (server->log != NULL && log_is_broken(server->log)) fail(server);
     }
     if (server->is_stopping) end_if_all_is_written(server);
 }
@@ -240,14 +280,15 @@ void server_turn_init(struct server *server) {
         timers[i]->data = server;
     }
     server->check.data = server;
-    committer_init(&server->committer);
     server->deadline_ms = INT64_MAX;
-    slot_maker_init(&server->slot_maker, loop, server->log, on_slot_made, server);
     must(uv_check_start(&server->check, on_check) == 0);
     must(uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS) == 0);
 }
 
 enum err server_start_flusher(struct server *server, struct fault *fault) {
+    committer_init(&server->committer);
+    slot_maker_init(&server->slot_maker, &server->loop, server->log, on_slot_made, server);
+    folder_init(&server->folder, &server->loop, on_folded, server);
     struct flusher_options options = {
         .loop = &server->loop, .run = log_flush_run, .done = on_flushed, .context = server};
     return flusher_open(&server->flusher, &options, fault);

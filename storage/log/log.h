@@ -20,6 +20,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/err.h"
 #include "proto/base/histogram.h"
+#include "proto/base/progress.h"
 #include "proto/base/slice.h"
 #include "proto/base/trace.h"
 #include "storage/vfs/vfs.h"
@@ -39,10 +40,12 @@ enum log_sync_method {
 };
 
 struct log_options {
-    size_t segment_bytes; // power of two; 0: default. An existing directory's own value wins.
-    size_t tail_bytes;    // newest bytes kept in memory, at least
-    size_t reserve_bytes; // room in ready slots that only removals may use
-    unsigned slots_ahead; // zero-written slots kept ready, at least 1
+    size_t segment_bytes;    // power of two; 0: default. An existing directory's own value wins.
+    size_t tail_bytes;       // newest bytes kept in memory, at least
+    size_t reserve_bytes;    // room in ready slots that only removals may use
+    unsigned slots_ahead;    // slots kept ready, at least 1
+    uint64_t disk_max_bytes; // no slot is made that would lead beyond it; 0: none
+    bool shrink;             // files far beyond need are given back to the file system
     enum log_sync_method sync_method;
     bool writes_direct;        // past the page cache, where the file system can
     unsigned sync_delay_us;    // added to each sync, for tests
@@ -50,9 +53,13 @@ struct log_options {
     int64_t wall_ms;           // goes into headers, for people, when there is no clock
     const struct clock *clock; // may be NULL; must outlive the log; never decides anything
     const struct trace *trace; // may be NULL; must outlive the log
+    // Of log_recover, may be NULL: bytes of segments. Given up, it fails with ERR_STOPPED and has
+    // changed nothing on disk.
+    struct progress *progress;
 };
 
 struct log;
+struct format; // format.h
 
 // ---- opening
 // -----------------------------------------------------------------------------------------------------------
@@ -94,14 +101,39 @@ struct log_visitor {
                      uint64_t to_lsn, uint64_t delta);
 };
 
-// Reads everything from `from_lsn` on (0: the beginning), verifies it, hands over the records of
+// A durable checkpoint as the log sees it: the caller has, elsewhere on disk, what all frames
+// before `lsn` amount to.
+struct log_kept {
+    uint64_t sequence;   // of a segment before lsn that the checkpoint's state refers to
+    uint64_t live_bytes; // of its payloads; the log only hands it on
+};
+
+struct log_checkpoint {
+    uint64_t lsn;                // where a frame begins or the log ended, behind LOG_ALIGN of its
+                                 // segment
+    const struct log_kept *kept; // ascending by sequence, each once
+    size_t kept_count;
+};
+
+// Says where recovery begins; once, between log_open and log_recover. NULL: there is no checkpoint,
+// the log has to reach back to its beginning. From now on log_locate, log_lsn_at and log_read know
+// the kept segments and those that reach beyond the checkpoint's lsn; all others are free.
+// ERR_CORRUPT when one of them is missing; nothing on disk is changed.
+enum err log_adopt(struct log *log, const struct log_checkpoint *checkpoint, struct fault *fault);
+
+// Reads everything from the adopted checkpoint on, verifies it, hands over the records of
 // complete frames in order, then makes the log ready to append: a torn tail is kept aside (file
 // torn-<lsn>-<slot>), an unproven last batch is written again into a fresh segment before its
 // records are handed over. Everything found is durable and sealed when this returns. ERR_CORRUPT
 // with file and offset when acknowledged bytes are damaged; then nothing on disk was changed. Once
-// per log_open.
-enum err log_recover(struct log *log, uint64_t from_lsn, const struct log_visitor *visitor,
-                     struct log_recovery *out, struct fault *fault);
+// per log_open, after log_adopt.
+enum err log_recover(struct log *log, const struct log_visitor *visitor, struct log_recovery *out,
+                     struct fault *fault);
+
+// A newer checkpoint is durable, and what it covers will never be replayed again. Segments that end
+// at or before its lsn and that it does not keep are given back: their slots hold new segments
+// once nobody has them pinned. Never takes back what an earlier checkpoint covered.
+void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoint);
 
 // ---- appending (between log_prepare and log_commit nothing can fail)
 // -------------------------------------------------------
@@ -149,17 +181,25 @@ uint64_t log_flush_took_us(const struct log_flush *flush); // after run: write a
 bool log_wants_seal(const struct log *log);
 struct log_flush *log_seal_begin(struct log *log); // as log_flush_begin
 
-// ---- slots, made ahead of need by a worker
+// ---- slots, made ahead of need by a worker, and removed far beyond it
 // -----------------------------------------------------------------------------------
 
 struct log_slots;
 
-// NULL when enough are ready, one is being made, or the last try failed less than a second ago.
+// NULL when there are as many as there should be, one is being made, or the last try failed less
+// than a second ago.
 struct log_slots *log_slots_begin(struct log *log, int64_t now_ms);
-enum err
-log_slots_run(struct log_slots *job); // any thread: creates, writes zeros, syncs file and directory
+// Any thread: creates, writes zeros, syncs file and directory; or removes one file and syncs the
+// directory.
+enum err log_slots_run(struct log_slots *job);
 void log_slots_end(struct log *log, struct log_slots *job, enum err err);
 void log_slots_retry(struct log *log); // forget a failure: space may have been made
+
+void log_set_disk_max(struct log *log, uint64_t max_bytes); // log_options.disk_max_bytes
+// What the store's files beside the slots take, checkpoints above all: it counts for
+// disk_max_bytes.
+void log_set_other_bytes(struct log *log, uint64_t bytes);
+void log_set_shrink(struct log *log, bool shrink); // log_options.shrink
 
 // ---- reading
 // ---------------------------------------------------------------------------------------------------------------
@@ -170,6 +210,10 @@ struct slice log_resident(const struct log *log, uint32_t slot, uint32_t offset,
 // Reads from the file and verifies. ERR_CORRUPT, ERR_IO. Thread-safe for durable bytes.
 enum err log_read(const struct log *log, uint32_t slot, uint32_t offset, size_t len, uint32_t hash,
                   char *into);
+
+// A read of the slot is in flight: it is not given to another segment until as many unpins came.
+void log_pin(struct log *log, uint32_t slot);
+void log_unpin(struct log *log, uint32_t slot);
 
 uint64_t log_lsn_at(const struct log *log, uint32_t slot, uint32_t offset);
 bool log_locate(const struct log *log, uint64_t lsn, uint32_t *slot,
@@ -192,6 +236,12 @@ struct log_stats {
     uint64_t slots;    // files
     uint64_t slots_ready;
     uint64_t slot_failures;
+    uint64_t slots_made;        // files, since the start
+    uint64_t slots_removed;     // likewise
+    uint64_t segments_recycled; // whose slots were given back, since the start
+    uint64_t disk_bytes;        // of the slots and of what log_set_other_bytes said
+    uint64_t checkpoint_lsn;    // of the newest durable one; 0: none
+    bool is_at_disk_max;        // full because of disk_max_bytes
     bool is_broken;
     bool is_full;                    // growth is refused for lack of space
     const struct histogram *sync_us; // latency of write + sync
@@ -199,6 +249,10 @@ struct log_stats {
 };
 
 uint64_t log_end_lsn(const struct log *log);
+// Where the newest segment begins whose header is durable: up to there the log is sealed, whole and
+// never written again, and a checkpoint may cover it. 0: there is none.
+uint64_t log_sealed_lsn(const struct log *log);
+const struct format *log_format(const struct log *log);
 uint64_t log_durable_lsn(const struct log *log);
 uint64_t log_unflushed_bytes(const struct log *log); // open + flying: for back-pressure
 bool log_is_broken(const struct log *log);

@@ -22,6 +22,18 @@ enum err log_read(const struct log *log, uint32_t slot, uint32_t offset, size_t 
     return hash_payload(slice_of(into, len)) == hash ? ERR_NONE : ERR_CORRUPT;
 }
 
+void log_pin(struct log *log, uint32_t slot) {
+    must(slot < log->slot_count && log_slot_at(log, slot)->use == SLOT_IN_USE);
+    log_slot_at(log, slot)->pins++;
+}
+
+void log_unpin(struct log *log, uint32_t slot) {
+    must(slot < log->slot_count && log_slot_at(log, slot)->pins > 0);
+    struct log_slot *entry = log_slot_at(log, slot);
+    entry->pins--;
+    if (entry->pins == 0 && entry->use == SLOT_PINNED) log_slot_set_use(log, slot, SLOT_READY);
+}
+
 uint64_t log_lsn_at(const struct log *log, uint32_t slot, uint32_t offset) {
     must(slot < log->slot_count && log_slot_at(log, slot)->use == SLOT_IN_USE);
     return log_slot_at(log, slot)->sequence * log->segment_bytes + offset;

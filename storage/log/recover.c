@@ -63,31 +63,6 @@ static enum err hand_over_batches(struct recovery *r, const char *image, uint32_
     return err;
 }
 
-// Registers every slot with what the scan says of it, and takes over the files.
-static void adopt_slots(struct recovery *r) {
-    struct log *log = r->log;
-    for (uint32_t i = 0; i < log->scan.slot_count; i++) {
-        struct scan_slot *slot = &log->scan.slots[i];
-        log_slot_add(log, slot->file, SLOT_DIRTY);
-        if (slot->has_damaged_copy && slot->is_in_chain) {
-            char name[SEGMENT_NAME_BYTES];
-            trace_event(log->options.trace, TRACE_WARNING, "log.header_copy_damaged",
-                        "one of the two copies of the header of %s is damaged; the other one is "
-                        "used: check the disk",
-                        segment_name(name, i));
-        }
-    }
-    for (size_t i = 0; i < log->scan.chain_count; i++) {
-        uint32_t slot = log->scan.chain[i];
-        log_segment_add(log, log->scan.slots[slot].header.sequence, slot);
-    }
-}
-
-static bool is_before(const struct scan *scan, size_t index, uint64_t lsn) {
-    return index + 1 < scan->chain_count &&
-           scan->slots[scan->chain[index + 1]].header.prev_end_lsn <= lsn;
-}
-
 // Where the last segment's proven batches end: in front of its last batch.
 static size_t proven_part(const struct recovery *r) {
     if (MUTANT(MOVED_BATCH_APPLIED_TWICE)) return r->last.end;
@@ -97,11 +72,14 @@ static size_t proven_part(const struct recovery *r) {
 }
 
 // Reads the whole chain and hands over everything but the log's last batch.
-static enum err read_chain(struct recovery *r, uint64_t from_lsn) {
+static enum err read_chain(struct recovery *r) {
     struct log *log = r->log;
     const struct scan *scan = &log->scan;
+    struct progress *progress = log->options.progress;
+    progress_expect(progress, scan->chain_count * log->segment_bytes);
     for (size_t i = 0; i < scan->chain_count; i++) {
-        if (is_before(scan, i, from_lsn)) continue;
+        if (progress_is_unwanted(progress))
+            return fault_set(r->fault, ERR_STOPPED, "asked to stop while reading the log");
         frames_detach(&r->frames);
         uint32_t slot = scan->chain[i];
         char *image = log_image_take(log, slot)->data;
@@ -111,6 +89,7 @@ static enum err read_chain(struct recovery *r, uint64_t from_lsn) {
         if (i + 1 < scan->chain_count) {
             err = hand_over_batches(r, image, slot, segment.end);
             if (err != ERR_NONE) return err;
+            progress_add(progress, log->segment_bytes);
             continue;
         }
         r->has_last = true;
@@ -124,18 +103,19 @@ static enum err read_chain(struct recovery *r, uint64_t from_lsn) {
     enum err err = scan_end(&log->scan, r->last_image, last, r->scratch, &r->end, r->fault);
     if (err == ERR_NONE && r->has_last)
         err = hand_over_batches(r, r->last_image, r->last_slot, proven_part(r));
+    if (err == ERR_NONE && r->has_last) progress_add(progress, log->segment_bytes);
     return err;
 }
 
-// What reads as a ready slot may be so only in the page cache, and its name likewise.
-static enum err adopt_ready_slots(struct recovery *r) {
+// What is neither in the chain nor kept is free, whatever it holds. A slot that never had a header
+// may be a new one whose zeros are only in the page cache, and its name likewise.
+static enum err free_slots(struct recovery *r) {
     struct log *log = r->log;
     enum err err = ERR_NONE;
     for (uint32_t i = 0; i < log->scan.slot_count && err == ERR_NONE; i++) {
-        if (log->scan.slots[i].kind != SCAN_BLANK || log->scan.slots[i].junk_end != 0) continue;
-        err = vfs_sync(log_slot_at(log, i)->file);
-        log_slot_at(log, i)->use = SLOT_READY;
-        log->ready_count++;
+        if (log_slot_at(log, i)->use != SLOT_BUSY) continue;
+        if (log->scan.slots[i].kind == SCAN_BLANK) err = vfs_sync(log_slot_at(log, i)->file);
+        log_slot_set_use(log, i, SLOT_READY);
     }
     if (MUTANT(FOUND_NAMES_NOT_SYNCED)) return err;
     if (err == ERR_NONE) err = vfs_sync_dir(log->vfs);
@@ -194,14 +174,8 @@ static enum err keep_aside(struct recovery *r, uint32_t slot, size_t begin, size
 static enum err keep_torn(struct recovery *r) {
     if (!r->end.is_torn) return ERR_NONE;
     r->out->torn_lsn = r->end.lsn;
-    enum err err = ERR_NONE;
-    if (r->has_last && r->end.junk_end > r->last.end)
-        err = keep_aside(r, r->last_slot, r->last.end, r->end.junk_end);
-    const struct scan *scan = &r->log->scan;
-    for (uint32_t i = 0; i < scan->slot_count && err == ERR_NONE; i++)
-        if (scan->slots[i].kind != SCAN_HEADED && scan->slots[i].junk_end != 0)
-            err = keep_aside(r, i, 0, scan->slots[i].junk_end);
-    return err;
+    if (r->end.torn_end == 0) return ERR_NONE;
+    return keep_aside(r, r->last_slot, r->last.end, r->end.torn_end);
 }
 
 // ---- the last batch, written again
@@ -257,6 +231,7 @@ static enum err write_first(struct recovery *r, struct batch_header *header) {
     current->start = LOG_ALIGN + padded;
     current->fill = current->start;
     current->is_new = false;
+    log->slots_min = current->slots_min;
     log->flushed = (struct log_flushed){current->sequence, header->lsn + padded, header->checksum};
     log->durable_lsn = log->flushed.end_lsn;
     return ERR_NONE;
@@ -332,11 +307,16 @@ static enum err continue_afresh(struct recovery *r) {
         batch = mem_dup(r->last_image + r->last.last, r->last.end - r->last.last);
     }
     log->flushed = proven_end(r);
-    if (r->last.batches < 2) log_segment_drop_last(log);
-    if (MUTANT(SEQUENCE_USED_AGAIN) && r->last.batches < 2) log->next_sequence--;
+    const bool is_superseded = r->last.batches < 2;
+    if (is_superseded) log_segment_drop_last(log);
+    if (MUTANT(SUPERSEDED_SLOT_TAKEN) && is_superseded) log_slot_release(log, r->last_slot);
+    if (MUTANT(SEQUENCE_USED_AGAIN) && is_superseded) log->next_sequence--;
     log_segment_begin(log);
     err = has_data ? write_again(r, batch) : write_seal(r);
     mem_free(batch);
+    // Not before the fresh header is durable: until then the old place counts.
+    if (err == ERR_NONE && is_superseded && !MUTANT(SUPERSEDED_SLOT_TAKEN))
+        log_slot_release(log, r->last_slot);
     return err;
 }
 
@@ -355,7 +335,7 @@ static enum err continue_behind_seal(struct recovery *r) {
     if (err == ERR_NONE && !is_trusted) err = vfs_sync(file);
     if (err != ERR_NONE) return fail(r, err, "writing the seal again");
 
-    if (log->options.writes_direct) vfs_write_direct(file);
+    log_slot_direct(log, r->last_slot);
     log->current = (struct log_current){
         .slot = r->last_slot,
         .sequence = header->sequence,
@@ -373,7 +353,7 @@ static enum err continue_behind_seal(struct recovery *r) {
 
 static enum err make_appendable(struct recovery *r) {
     struct log *log = r->log;
-    enum err err = adopt_ready_slots(r);
+    enum err err = free_slots(r);
     if (err == ERR_NONE) err = keep_torn(r);
     if (err != ERR_NONE) return err;
     bool ends_with_seal =
@@ -396,25 +376,22 @@ static enum err make_appendable(struct recovery *r) {
                              LOG_ALIGN + (size_t)r->out->repersisted_bytes);
 }
 
-enum err log_recover(struct log *log, uint64_t from_lsn, const struct log_visitor *visitor,
-                     struct log_recovery *out, struct fault *fault) {
-    must(!log->is_recovered);
+enum err log_recover(struct log *log, const struct log_visitor *visitor, struct log_recovery *out,
+                     struct fault *fault) {
+    must(log->scan.files_are_taken && !log->is_recovered); // once, behind log_adopt
     *out = (struct log_recovery){0};
     struct recovery r = {.log = log, .visitor = visitor, .out = out, .fault = fault};
-    enum err err = scan_check_chain(&log->scan, from_lsn, fault);
-    if (err != ERR_NONE) return err;
     // Aligned, so that it can be read into past the page cache.
     struct tail scratch;
     tail_init(&scratch, log->segment_bytes, 0);
     r.scratch = tail_take(&scratch)->data;
-    frames_init(&r.frames, visitor, from_lsn, log->options.trace);
+    frames_init(&r.frames, visitor, log->scan.from_lsn, log->options.trace);
 
     log->next_sequence = log->scan.top_sequence + 1;
-    adopt_slots(&r);
-    err = read_chain(&r, from_lsn);
+    enum err err = read_chain(&r);
     if (err == ERR_NONE) {
         // Two starts with the same seed must not use the same salts.
-        log->epoch++;
+        if (!MUTANT(EPOCH_NOT_RAISED)) log->epoch++;
         rng_init(&log->rng, log->options.seed ^ (log->epoch << 32 ^ log->next_sequence));
         err = make_appendable(&r);
     }
@@ -422,8 +399,7 @@ enum err log_recover(struct log *log, uint64_t from_lsn, const struct log_visito
     out->records = r.frames.record_count;
     log->data_end_lsn = log->durable_lsn;
     log->is_recovered = err == ERR_NONE;
-    for (size_t i = 0; i < log->scan.slot_count; i++)
-        log->scan.slots[i].file = NULL; // adopted
+    log->options.progress = NULL; // it need not outlive us
     scan_close(&log->scan);
     frames_deinit(&r.frames);
     tail_deinit(&scratch);

@@ -64,13 +64,21 @@ static void violation(struct run *run, const char *what, int producer, int job) 
     }
 }
 
+// A server that is loading executes nothing: as if it were not there yet.
+static bool is_loaded(redisContext *redis) {
+    redisReply *reply = redisCommand(redis, "PING");
+    bool is_loaded = reply != NULL && reply->type == REDIS_REPLY_STATUS;
+    freeReplyObject(reply);
+    return is_loaded;
+}
+
 // A reply, or NULL: the connection broke, and it is unknown whether the command was executed.
 static redisReply *ask(struct hand *hand, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 static redisReply *ask(struct hand *hand, const char *format, ...) {
     while (hand->redis == NULL && !atomic_load(&hand->run->is_over)) {
         hand->redis = redisConnectUnix(hand->run->socket);
-        if (hand->redis != NULL && hand->redis->err == 0) break;
+        if (hand->redis != NULL && hand->redis->err == 0 && is_loaded(hand->redis)) break;
         redisFree(hand->redis);
         hand->redis = NULL;
         nap();

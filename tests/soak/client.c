@@ -55,10 +55,19 @@ static redisContext *dial(const struct client *client) {
     return NULL;
 }
 
+// A server that is loading executes nothing: as if it were not there yet.
+static bool is_loaded(redisContext *redis) {
+    redisReply *reply = redisCommand(redis, "PING");
+    bool is_loaded = reply != NULL && reply->type == REDIS_REPLY_STATUS;
+    freeReplyObject(reply);
+    return is_loaded;
+}
+
 bool client_connect(struct client *client) {
     while (client->redis == NULL) {
         if (atomic_load(&client->run->is_over)) return false;
         client->redis = dial(client);
+        if (client->redis != NULL && !is_loaded(client->redis)) disconnect(client);
         if (client->redis == NULL) {
             pause_ms(RETRY_MS);
         } else {

@@ -13,7 +13,7 @@
 #include "proto/resp/reader.h"
 #include "tests/support/unit.h"
 
-enum { READ_CHUNK = 64 * 1024, SHOWN_FAILURE_MAX = 300 };
+enum { READ_CHUNK = 64 * 1024, SHOWN_FAILURE_MAX = 300, NAPS_MAX = 60000 };
 
 // ---- life
 
@@ -37,6 +37,16 @@ void peer_open(struct peer *peer, const struct server *server) {
     init(peer, fd);
 }
 
+void peer_open_soon(struct peer *peer, const struct server *server) {
+    int fd = -1;
+    for (int i = 0; i < NAPS_MAX && fd < 0; i++) {
+        fd = connect_unix(server->socket);
+        if (fd < 0) nap();
+    }
+    if (fd < 0) fail_msg("%s: %s", server->socket, strerror(errno));
+    init(peer, fd);
+}
+
 void peer_open_tcp(struct peer *peer, const char *address, int port) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     assert_int_equal(inet_pton(AF_INET, address, &to.sin_addr), 1);
@@ -54,16 +64,34 @@ void peer_close(struct peer *peer) {
     *peer = (struct peer){0};
 }
 
+// The last line of what comes until `lines` of them are there; false: nothing more comes.
+static bool receive_lines(int fd, unsigned lines, char *into, size_t room) {
+    size_t len = 0;
+    unsigned seen = 0;
+    while (seen < lines && len + 1 < room) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        if (poll(&wait, 1, SERVER_WAIT_MS) != 1 || recv(fd, into + len, 1, 0) != 1) return false;
+        if (into[len] == '\n' && ++seen < lines)
+            len = 0;
+        else
+            len++;
+    }
+    into[len] = '\0';
+    return seen == lines;
+}
+
 bool peer_is_served(const struct server *server) {
     int fd = connect_unix(server->socket);
     if (fd < 0) return false;
-    char reply[64] = {0};
-    bool is_served = send(fd, "PING\r\n", 6, MSG_NOSIGNAL) == 6;
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    is_served = is_served && poll(&wait, 1, SERVER_WAIT_MS) == 1;
-    is_served = is_served && recv(fd, reply, sizeof reply - 1, 0) > 0;
+    char request[128];
+    int len = server->password == NULL
+                  ? snprintf(request, sizeof request, "PING\r\n")
+                  : snprintf(request, sizeof request, "AUTH \"%s\"\r\nPING\r\n", server->password);
+    char reply[128];
+    bool is_served = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len &&
+                     receive_lines(fd, server->password == NULL ? 1 : 2, reply, sizeof reply);
     close(fd);
-    // With a password PING is refused: that is an answer as well. -LOADING is none yet.
+    // A server that is full or protected refuses: that is an answer as well. -LOADING is none yet.
     return is_served && strncmp(reply, "-LOADING", 8) != 0;
 }
 

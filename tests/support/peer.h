@@ -26,7 +26,8 @@ struct peer {
     bool is_closed;     // by the server
 };
 
-void peer_open(struct peer *peer, const struct server *server); // through the unix socket
+void peer_open(struct peer *peer, const struct server *server);      // through the unix socket
+void peer_open_soon(struct peer *peer, const struct server *server); // as soon as it listens
 void peer_open_tcp(struct peer *peer, const char *address, int port);
 void peer_close(struct peer *peer);               // also one that never was open (zeroed)
 bool peer_is_served(const struct server *server); // PING is answered now; never fails the test

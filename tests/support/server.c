@@ -154,8 +154,15 @@ _Noreturn static void become(const struct server *server, const struct server_ho
     _exit(127);
 }
 
+static const char *password_of(const char *const *options) {
+    for (; options != NULL && *options != NULL; options++)
+        if (strcmp(*options, "--requirepass") == 0) return options[1];
+    return NULL;
+}
+
 static void spawn(struct server *server, const struct server_how *how) {
     assert_int_equal(server->pid, 0);
+    server->password = password_of(how->options);
     server->port = how->with_tcp ? free_port() : 0;
     char port[16];
     char elsewhere[SERVER_PATH_MAX];
@@ -212,6 +219,17 @@ void server_start_how(struct server *server, const struct server_how *how) {
         if (wait_until_ready(server, &code)) return;
         if (code != CODE_USAGE || !how->with_tcp) break;
     }
+    print_error("exit code %d\n", code);
+    fail_with_last_words(server, "the server does not start");
+}
+
+void server_spawn(struct server *server, const struct server_how *how) {
+    spawn(server, how);
+}
+
+void server_await(struct server *server) {
+    int code = 0;
+    if (wait_until_ready(server, &code)) return;
     print_error("exit code %d\n", code);
     fail_with_last_words(server, "the server does not start");
 }

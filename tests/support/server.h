@@ -19,6 +19,7 @@ struct server {
     char data[SERVER_PATH_MAX];   // --dir
     char socket[SERVER_PATH_MAX]; // --unixsocket
     char output[SERVER_PATH_MAX]; // what the process says on stdout and stderr, over all starts
+    const char *password;         // --requirepass of its last start; NULL: none
     int port;                     // 0: no TCP
     pid_t pid;                    // 0: not running
 };
@@ -42,6 +43,9 @@ void server_deinit(struct server *server);
 // Starts and waits until PING is answered.
 void server_start(struct server *server, const char *const *options);
 void server_start_how(struct server *server, const struct server_how *how);
+// The two halves of a start: the process, and that it serves.
+void server_spawn(struct server *server, const struct server_how *how);
+void server_await(struct server *server);
 // Starts a process that is expected to end by itself, and returns its exit code.
 int server_run(struct server *server, const struct server_how *how);
 

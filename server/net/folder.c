@@ -1,0 +1,84 @@
+#define _GNU_SOURCE // gettid
+
+#include "server/net/folder.h"
+
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/must.h"
+#include "storage/store.h"
+
+enum {
+    NICE = 10,
+    REST_MAX_US = 200 * 1000,
+    REST_PIECE_US = 10 * 1000, // a stop is noticed so soon
+};
+
+static void rest(const struct folder *folder, int64_t us) {
+    while (us > 0 && !atomic_load_explicit(&folder->is_stopped, memory_order_relaxed)) {
+        const int64_t piece = us < REST_PIECE_US ? us : REST_PIECE_US;
+        const struct timespec time = {.tv_nsec = (long)piece * 1000};
+        nanosleep(&time, NULL);
+        us -= piece;
+    }
+}
+
+static void run(void *arg) {
+    struct folder *folder = arg;
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); // a wish
+    const struct clock clock = clock_system();
+    bool is_done = false;
+    while (!is_done) {
+        const int64_t began_us = clock_monotonic_us(&clock);
+        folder->err = fold_step(folder->fold, &is_done, &folder->fault);
+        const int64_t took_us = clock_monotonic_us(&clock) - began_us;
+        if (!folder->is_hurried && !is_done)
+            rest(folder, took_us < REST_MAX_US ? took_us : REST_MAX_US);
+    }
+    uv_async_send(&folder->wake);
+}
+
+static void on_wake(uv_async_t *wake) {
+    struct folder *folder = wake->data;
+    if (folder->fold == NULL) return;
+    must(uv_thread_join(&folder->thread) == 0);
+    struct fold *fold = folder->fold;
+    folder->fold = NULL;
+    folder->done(folder->context, fold, folder->err, &folder->fault);
+}
+
+void folder_init(struct folder *folder, uv_loop_t *loop,
+                 void (*done)(void *context, struct fold *fold, enum err err,
+                              const struct fault *fault),
+                 void *context) {
+    folder->done = done;
+    folder->context = context;
+    folder->fold = NULL;
+    must(uv_async_init(loop, &folder->wake, on_wake) == 0);
+    folder->wake.data = folder;
+}
+
+void folder_start(struct folder *folder, struct fold *fold, bool is_hurried) {
+    must(folder->fold == NULL);
+    folder->fault = (struct fault){0};
+    folder->is_hurried = is_hurried;
+    atomic_store(&folder->is_stopped, false);
+    folder->fold = fold;
+    if (uv_thread_create(&folder->thread, run, folder) == 0) return;
+    folder->fold = NULL;
+    const enum err err = fault_set(&folder->fault, ERR_LIMIT,
+                                   "no thread can be started: raise the limit of threads");
+    folder->done(folder->context, fold, err, &folder->fault);
+}
+
+bool folder_is_busy(const struct folder *folder) {
+    return folder->fold != NULL;
+}
+
+void folder_stop(struct folder *folder) {
+    if (folder->fold == NULL) return;
+    atomic_store_explicit(&folder->is_stopped, true, memory_order_relaxed);
+    fold_cancel(folder->fold);
+}

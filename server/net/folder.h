@@ -1,0 +1,36 @@
+// The thread that makes a checkpoint: low priority, and it rests as long as it works, so that
+// neither commits nor clients feel it. One thread for each fold; between folds there is none.
+#ifndef ACKD_SERVER_NET_FOLDER_H
+#define ACKD_SERVER_NET_FOLDER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <uv.h>
+
+#include "proto/base/err.h"
+
+struct fold;
+
+struct folder {
+    uv_async_t wake; // thread -> loop: it is done
+    uv_thread_t thread;
+    struct fold *fold; // the thread's while it runs; NULL: none
+    bool is_hurried;   // no rests
+    atomic_bool is_stopped;
+    enum err err; // the thread's until it is done
+    struct fault fault;
+    void (*done)(void *context, struct fold *fold, enum err err, const struct fault *fault);
+    void *context;
+};
+
+// `done` is called on the loop. The struct must not move until its loop is closed.
+void folder_init(struct folder *folder, uv_loop_t *loop,
+                 void (*done)(void *context, struct fold *fold, enum err err,
+                              const struct fault *fault),
+                 void *context);
+// None may be running. When there is no thread to be had, `done` is called at once with ERR_LIMIT.
+void folder_start(struct folder *folder, struct fold *fold, bool is_hurried);
+bool folder_is_busy(const struct folder *folder); // `done` is still to be called
+void folder_stop(struct folder *folder);          // the fold ends soon, without a checkpoint
+
+#endif
