@@ -63,8 +63,11 @@ void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoin
     must(log->is_recovered && checkpoint->lsn >= log->checkpoint_lsn);
     must(checkpoint->lsn <= log->durable_lsn);
     log->checkpoint_lsn = checkpoint->lsn;
-    log->checkpoint_count++;
-    log->segments_peak_before = log->segments_peak;
+    // One that follows another at once says nothing of how many segments are in use between two.
+    const bool is_next = log->current.sequence > log->checkpoint_sequence;
+    log->checkpoint_sequence = log->current.sequence;
+    if (is_next) log->checkpoint_count++;
+    if (is_next) log->slots_peak_before = log->slots_peak;
     log->top_slot = 0;
     size_t left = 0;
     size_t kept = 0;
@@ -86,5 +89,6 @@ void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoin
                 "%zu segments before log position %llu are not needed any more; %u slots are ready",
                 log->segment_count - left, (unsigned long long)checkpoint->lsn, log->ready_count);
     log->segment_count = left;
-    log->segments_peak = left;
+    if (is_next) log->slots_peak = 0;
+    log_note_slots_peak(log);
 }

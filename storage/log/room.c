@@ -27,6 +27,10 @@ uint32_t log_slots_wanted(const struct log *log) {
     return (uint32_t)num_max(wanted, log->slots_needed);
 }
 
+void log_note_slots_peak(struct log *log) {
+    log->slots_peak = num_max(log->slots_peak, log->segment_count + log_slots_wanted(log));
+}
+
 enum log_room log_prepare(struct log *log, size_t bytes, size_t records, bool is_removal) {
     must(log->is_recovered);
     if (log->is_broken) return LOG_BROKEN;
@@ -53,6 +57,7 @@ enum log_room log_prepare(struct log *log, size_t bytes, size_t records, bool is
     if (consumed > rest)
         needed = (uint32_t)num_max(needed, slots_for(log, consumed + reserve - rest) + 1);
     if (needed > log->slots_needed) log->slots_needed = needed;
+    log_note_slots_peak(log);
     bool is_at_limit = log->slot_count + needed > LOG_SLOTS_MAX + log->ready_count;
     if (!log->is_full && !is_at_limit) return LOG_WAIT;
     log->slots_needed = 0; // who is refused does not wait

@@ -21,7 +21,7 @@ enum {
     RETRY_AFTER_MS = 1000,
     // Checkpoints after which it is known how many segments come and go between two of them.
     SHRINK_AFTER_CHECKPOINTS = 2,
-    SPARE_SHARE = 2, // one file more is kept for so many in use
+    SPARE_SHARE = 2, // one file more is kept for so many that were needed
 };
 
 // ---- is there need?
@@ -35,15 +35,13 @@ static bool is_within_max(const struct log *log, uint32_t slots) {
     return max == 0 || bytes_with(log, slots) <= max;
 }
 
-// Files that are kept, ready ones included. What was in use between the last two checkpoints will
-// be so again: a file given back too early is made again for nothing.
+// Files that are kept, ready ones included. What was needed between the last two checkpoints will
+// be so again, more or less: a file given back too early is made again for nothing.
 static uint64_t slots_to_keep(const struct log *log) {
-    const uint64_t in_use = log->segment_count;
-    uint64_t keep = in_use + log_slots_wanted(log);
+    uint64_t keep = log->segment_count + log_slots_wanted(log);
     if (is_within_max(log, log->slot_count)) {
-        keep += in_use / SPARE_SHARE;
-        keep = num_max(keep, num_max(log->segments_peak, log->segments_peak_before) +
-                                 log_slots_wanted(log));
+        const uint64_t peak = num_max(log->slots_peak, log->slots_peak_before);
+        keep = num_max(keep, peak + peak / SPARE_SHARE);
     }
     return num_max(keep, log->slots_min);
 }

@@ -113,7 +113,7 @@ void log_segment_add(struct log *log, uint64_t sequence, uint32_t slot) {
     log->segments[log->segment_count++] = (struct log_segment){.sequence = sequence, .slot = slot};
     log_slot_set_use(log, slot, SLOT_IN_USE);
     log_slot_at(log, slot)->sequence = sequence;
-    log->segments_peak = num_max(log->segments_peak, log->segment_count);
+    log_note_slots_peak(log);
     log->top_slot = (uint32_t)num_max(log->top_slot, slot);
 }
 

@@ -118,10 +118,11 @@ struct log {
     struct log_segment *segments; // ascending by sequence
     size_t segment_count;
     size_t segment_cap;
-    uint64_t checkpoint_lsn;     // of the newest durable one; 0: none
-    unsigned checkpoint_count;   // that came to be durable since the start
-    size_t segments_peak;        // most in use since the last checkpoint
-    size_t segments_peak_before; // between that one and the one before it
+    uint64_t checkpoint_lsn;      // of the newest durable one; 0: none
+    unsigned checkpoint_count;    // that came to be durable since the start
+    uint64_t checkpoint_sequence; // of the newest segment then
+    uint64_t slots_peak;          // most slots needed at once since the last checkpoint
+    uint64_t slots_peak_before;   // between that one and the one before it
     struct tail tail;
 
     struct log_current current;
@@ -185,6 +186,8 @@ void log_image_trim(struct log *log); // gives one back that the tail has too ma
 
 // Ready slots that the log wants to have.
 uint32_t log_slots_wanted(const struct log *log);
+// To be called when more slots are in use or wanted than before.
+void log_note_slots_peak(struct log *log);
 
 // ---- slot_job.c
 

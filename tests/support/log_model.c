@@ -327,7 +327,9 @@ static uint64_t draw_end(struct log_model *model, bool *is_open) {
         if (!log_locate(model->log, header.base_lsn, &slot, &offset) || slot != i) continue;
         if (header.base_lsn + LOG_ALIGN >= log_durable_lsn(model->log)) continue;
         if (header.prev_end_lsn <= model->checkpoint.lsn) continue;
-        if (rng_below(&model->rng, ++count) != 0) continue;
+        const bool is_drawn = model->draws_newest ? header.prev_end_lsn > drawn
+                                                  : rng_below(&model->rng, ++count) == 0;
+        if (!is_drawn) continue;
         drawn = header.prev_end_lsn;
         *is_open = is_frame_open(memory_disk_bytes(model->disk, name));
     }

@@ -49,6 +49,7 @@ struct log_model {
     uint64_t next_id;
     struct log_model_checkpoint checkpoint;
     unsigned live_percent;          // of frames that a checkpoint leaves alive
+    bool draws_newest;              // checkpoints are made at the last possible place
     struct log_model_frame *frames; // in the log, as far as the writer knows
     size_t count;
     size_t cap;
