@@ -76,6 +76,7 @@ void txn_effect(struct txn *txn, const struct effect *effect) {
     txn->effects++;
     if (MUTANT(FRAME_PER_EFFECT)) log_commit(store->log);
     if (MUTANT(MOVE_WAKES_NOBODY) && effect->values != NULL && effect->values->blob != NULL) return;
+    if (effect->type == EFFECT_RELOCATE) return; // nothing that anybody could see has changed
     if (store->observer != NULL) store->observer(store->observer_context, &outcome);
 }
 
@@ -121,6 +122,7 @@ void txn_effect_split(struct txn *txn, const struct effect *all) {
         txn_effect(txn, &part);
         if (left.values != NULL) left.values += part.count;
         if (left.fields != NULL) left.fields += part.count;
+        if (left.indexes != NULL) left.indexes += part.count;
         if (left.ids != NULL) left.ids += part.count;
         if (left.nodes != NULL) left.nodes += part.count;
         if (left.pending != NULL) left.pending += part.count;
