@@ -79,7 +79,7 @@ static enum exit_code check_log(struct check *check, char *image, char *scratch)
     struct fault fault = {0};
     struct scan *scan = &check->scan;
     struct scan_segment segment = {0};
-    enum err err = scan_check_chain(scan, 0, &fault);
+    enum err err = scan_adopt(scan, NULL, &fault);
     for (size_t i = 0; i < scan->chain_count && err == ERR_NONE; i++) {
         err = scan_segment(scan, i, image, &segment, &fault);
         if (err == ERR_NONE) print_segment(check, scan->chain[i], &segment);

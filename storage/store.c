@@ -77,7 +77,8 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
     const struct log_visitor visitor = {
         .context = &replay, .visit = replay_record, .relocate = effect_relocate};
     enum err err = log_open(&store->log, vfs, &options->log, fault);
-    if (err == ERR_NONE) err = log_recover(store->log, 0, &visitor, &recovery->log, fault);
+    if (err == ERR_NONE) err = log_adopt(store->log, NULL, fault);
+    if (err == ERR_NONE) err = log_recover(store->log, &visitor, &recovery->log, fault);
     if (err != ERR_NONE) {
         store_close(store);
         return err;

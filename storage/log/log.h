@@ -94,14 +94,39 @@ struct log_visitor {
                      uint64_t to_lsn, uint64_t delta);
 };
 
-// Reads everything from `from_lsn` on (0: the beginning), verifies it, hands over the records of
+// A durable checkpoint as the log sees it: the caller has, elsewhere on disk, what all frames
+// before `lsn` amount to.
+struct log_kept {
+    uint64_t sequence;   // of a segment before lsn that the checkpoint's state refers to
+    uint64_t live_bytes; // of its payloads; the log only hands it on
+};
+
+struct log_checkpoint {
+    uint64_t lsn;                // where a frame begins or the log ended, behind LOG_ALIGN of its
+                                 // segment
+    const struct log_kept *kept; // ascending by sequence, each once
+    size_t kept_count;
+};
+
+// Says where recovery begins; once, between log_open and log_recover. NULL: there is no checkpoint,
+// the log has to reach back to its beginning. From now on log_locate, log_lsn_at and log_read know
+// the kept segments and those that reach beyond the checkpoint's lsn; all others are free.
+// ERR_CORRUPT when one of them is missing; nothing on disk is changed.
+enum err log_adopt(struct log *log, const struct log_checkpoint *checkpoint, struct fault *fault);
+
+// Reads everything from the adopted checkpoint on, verifies it, hands over the records of
 // complete frames in order, then makes the log ready to append: a torn tail is kept aside (file
 // torn-<lsn>-<slot>), an unproven last batch is written again into a fresh segment before its
 // records are handed over. Everything found is durable and sealed when this returns. ERR_CORRUPT
 // with file and offset when acknowledged bytes are damaged; then nothing on disk was changed. Once
-// per log_open.
-enum err log_recover(struct log *log, uint64_t from_lsn, const struct log_visitor *visitor,
-                     struct log_recovery *out, struct fault *fault);
+// per log_open, after log_adopt.
+enum err log_recover(struct log *log, const struct log_visitor *visitor, struct log_recovery *out,
+                     struct fault *fault);
+
+// A newer checkpoint is durable, and what it covers will never be replayed again. Segments that end
+// at or before its lsn and that it does not keep are given back: their slots hold new segments
+// once nobody has them pinned. Never takes back what an earlier checkpoint covered.
+void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoint);
 
 // ---- appending (between log_prepare and log_commit nothing can fail)
 // -------------------------------------------------------

@@ -29,7 +29,9 @@ void log_pin(struct log *log, uint32_t slot) {
 
 void log_unpin(struct log *log, uint32_t slot) {
     must(slot < log->slot_count && log_slot_at(log, slot)->pins > 0);
-    log_slot_at(log, slot)->pins--;
+    struct log_slot *entry = log_slot_at(log, slot);
+    entry->pins--;
+    if (entry->pins == 0 && entry->use == SLOT_PINNED) entry->use = SLOT_DIRTY;
 }
 
 uint64_t log_lsn_at(const struct log *log, uint32_t slot, uint32_t offset) {

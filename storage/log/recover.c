@@ -63,31 +63,6 @@ static enum err hand_over_batches(struct recovery *r, const char *image, uint32_
     return err;
 }
 
-// Registers every slot with what the scan says of it, and takes over the files.
-static void adopt_slots(struct recovery *r) {
-    struct log *log = r->log;
-    for (uint32_t i = 0; i < log->scan.slot_count; i++) {
-        struct scan_slot *slot = &log->scan.slots[i];
-        log_slot_add(log, slot->file, SLOT_DIRTY);
-        if (slot->has_damaged_copy && slot->is_in_chain) {
-            char name[SEGMENT_NAME_BYTES];
-            trace_event(log->options.trace, TRACE_WARNING, "log.header_copy_damaged",
-                        "one of the two copies of the header of %s is damaged; the other one is "
-                        "used: check the disk",
-                        segment_name(name, i));
-        }
-    }
-    for (size_t i = 0; i < log->scan.chain_count; i++) {
-        uint32_t slot = log->scan.chain[i];
-        log_segment_add(log, log->scan.slots[slot].header.sequence, slot);
-    }
-}
-
-static bool is_before(const struct scan *scan, size_t index, uint64_t lsn) {
-    return index + 1 < scan->chain_count &&
-           scan->slots[scan->chain[index + 1]].header.prev_end_lsn <= lsn;
-}
-
 // Where the last segment's proven batches end: in front of its last batch.
 static size_t proven_part(const struct recovery *r) {
     if (MUTANT(MOVED_BATCH_APPLIED_TWICE)) return r->last.end;
@@ -97,11 +72,10 @@ static size_t proven_part(const struct recovery *r) {
 }
 
 // Reads the whole chain and hands over everything but the log's last batch.
-static enum err read_chain(struct recovery *r, uint64_t from_lsn) {
+static enum err read_chain(struct recovery *r) {
     struct log *log = r->log;
     const struct scan *scan = &log->scan;
     for (size_t i = 0; i < scan->chain_count; i++) {
-        if (is_before(scan, i, from_lsn)) continue;
         frames_detach(&r->frames);
         uint32_t slot = scan->chain[i];
         char *image = log_image_take(log, slot)->data;
@@ -396,22 +370,19 @@ static enum err make_appendable(struct recovery *r) {
                              LOG_ALIGN + (size_t)r->out->repersisted_bytes);
 }
 
-enum err log_recover(struct log *log, uint64_t from_lsn, const struct log_visitor *visitor,
-                     struct log_recovery *out, struct fault *fault) {
-    must(!log->is_recovered);
+enum err log_recover(struct log *log, const struct log_visitor *visitor, struct log_recovery *out,
+                     struct fault *fault) {
+    must(log->scan.files_are_taken && !log->is_recovered); // once, behind log_adopt
     *out = (struct log_recovery){0};
     struct recovery r = {.log = log, .visitor = visitor, .out = out, .fault = fault};
-    enum err err = scan_check_chain(&log->scan, from_lsn, fault);
-    if (err != ERR_NONE) return err;
     // Aligned, so that it can be read into past the page cache.
     struct tail scratch;
     tail_init(&scratch, log->segment_bytes, 0);
     r.scratch = tail_take(&scratch)->data;
-    frames_init(&r.frames, visitor, from_lsn, log->options.trace);
+    frames_init(&r.frames, visitor, log->scan.from_lsn, log->options.trace);
 
     log->next_sequence = log->scan.top_sequence + 1;
-    adopt_slots(&r);
-    err = read_chain(&r, from_lsn);
+    enum err err = read_chain(&r);
     if (err == ERR_NONE) {
         // Two starts with the same seed must not use the same salts.
         log->epoch++;
@@ -422,8 +393,6 @@ enum err log_recover(struct log *log, uint64_t from_lsn, const struct log_visito
     out->records = r.frames.record_count;
     log->data_end_lsn = log->durable_lsn;
     log->is_recovered = err == ERR_NONE;
-    for (size_t i = 0; i < log->scan.slot_count; i++)
-        log->scan.slots[i].file = NULL; // adopted
     scan_close(&log->scan);
     frames_deinit(&r.frames);
     tail_deinit(&scratch);

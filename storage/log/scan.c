@@ -141,16 +141,23 @@ static int compare_links(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
+// The slots with a header, ascending by sequence; the caller frees.
+static struct chain_link *list_headed(const struct scan *scan, size_t *count) {
+    struct chain_link *links = mem_alloc_array(scan->slot_count + 1, sizeof *links);
+    *count = 0;
+    for (uint32_t i = 0; i < scan->slot_count; i++)
+        if (scan->slots[i].kind == SCAN_HEADED)
+            links[(*count)++] = (struct chain_link){scan->slots[i].header.sequence, i};
+    qsort(links, *count, sizeof *links, compare_links);
+    return links;
+}
+
 // Follows the previous-segment numbers from the highest sequence down. Since they fall, one pass
 // over the headers in descending order meets them all.
 static enum err link_chain(struct scan *scan, struct fault *fault) {
-    struct chain_link *links = mem_alloc_array(scan->slot_count + 1, sizeof *links);
-    scan->chain = mem_alloc_array(scan->slot_count + 1, sizeof *scan->chain);
     size_t count = 0;
-    for (uint32_t i = 0; i < scan->slot_count; i++)
-        if (scan->slots[i].kind == SCAN_HEADED)
-            links[count++] = (struct chain_link){scan->slots[i].header.sequence, i};
-    qsort(links, count, sizeof *links, compare_links);
+    struct chain_link *links = list_headed(scan, &count);
+    scan->chain = mem_alloc_array(scan->slot_count + 1, sizeof *scan->chain);
 
     enum err err = ERR_NONE;
     uint64_t wanted = count > 0 ? links[count - 1].sequence : 0;
@@ -190,24 +197,86 @@ enum err scan_open(struct scan *scan, struct vfs *vfs, const struct format *form
 }
 
 void scan_close(struct scan *scan) {
-    for (size_t i = 0; i < scan->slot_count; i++)
+    for (size_t i = 0; i < scan->slot_count && !scan->files_are_taken; i++)
         vfs_close(scan->slots[i].file);
     mem_free(scan->slots);
     mem_free(scan->chain);
+    mem_free(scan->kept);
     *scan = (struct scan){0};
 }
 
-enum err scan_check_chain(const struct scan *scan, uint64_t from_lsn, struct fault *fault) {
-    if (scan->chain_count == 0) return ERR_NONE;
-    const struct segment_header *first = &scan->slots[scan->chain[0]].header;
+// ---- the checkpoint
+
+// The chain begins with the segment that lsn lies in, or begins.
+static enum err check_beginning(const struct scan *scan, bool has_checkpoint, struct fault *fault) {
+    if (scan->chain_count == 0) {
+        if (!has_checkpoint) return ERR_NONE;
+        return fault_set(fault, ERR_CORRUPT,
+                         "the checkpoint in %s ends at log position %llu, but there is no log "
+                         "behind it; " WHAT_TO_DO,
+                         scan->vfs->where, (unsigned long long)scan->from_lsn);
+    }
     if (MUTANT(LOST_SEGMENT_ACCEPTED)) return ERR_NONE;
-    if (first->prev_sequence == 0 || (from_lsn != 0 && from_lsn >= first->base_lsn))
-        return ERR_NONE;
+    const struct segment_header *first = &scan->slots[scan->chain[0]].header;
+    if (first->prev_sequence == 0 || first->prev_end_lsn <= scan->from_lsn) return ERR_NONE;
     char name[SEGMENT_NAME_BYTES];
     return fault_set(fault, ERR_CORRUPT,
                      "segment %llu is missing: %s continues it, but no file has its header (the "
                      "header may be damaged); " WHAT_TO_DO,
                      (unsigned long long)first->prev_sequence, segment_name(name, scan->chain[0]));
+}
+
+static void drop_covered(struct scan *scan) {
+    size_t covered = 0;
+    while (covered + 1 < scan->chain_count &&
+           scan->slots[scan->chain[covered + 1]].header.prev_end_lsn <= scan->from_lsn)
+        covered++;
+    for (size_t i = 0; i < covered; i++)
+        scan->slots[scan->chain[i]].is_in_chain = false;
+    scan->chain_count -= covered;
+    if (covered > 0)
+        memmove(scan->chain, scan->chain + covered, scan->chain_count * sizeof *scan->chain);
+}
+
+// The headed slot of that sequence among `links`, ascending; NULL: none.
+static const struct chain_link *find_link(const struct chain_link *links, size_t count,
+                                          uint64_t sequence) {
+    const struct chain_link wanted = {.sequence = sequence};
+    if (count == 0) return NULL;
+    return bsearch(&wanted, links, count, sizeof *links, compare_links);
+}
+
+static enum err find_kept(struct scan *scan, const struct log_checkpoint *checkpoint,
+                          struct fault *fault) {
+    size_t count = 0;
+    struct chain_link *links = list_headed(scan, &count);
+    scan->kept = mem_alloc_array(checkpoint->kept_count + 1, sizeof *scan->kept);
+    const uint64_t first = scan->slots[scan->chain[0]].header.sequence;
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < checkpoint->kept_count && err == ERR_NONE; i++) {
+        const uint64_t sequence = checkpoint->kept[i].sequence;
+        const struct chain_link *link = find_link(links, count, sequence);
+        if (link != NULL && sequence < first) {
+            scan->slots[link->slot].is_kept = true;
+            scan->kept[scan->kept_count++] = link->slot;
+        } else if (link == NULL || !scan->slots[link->slot].is_in_chain) {
+            err = fault_set(fault, ERR_CORRUPT,
+                            "segment %llu is missing in %s: the checkpoint refers to values in it, "
+                            "but no file has its header (the header may be damaged); " WHAT_TO_DO,
+                            (unsigned long long)sequence, scan->vfs->where);
+        }
+    }
+    mem_free(links);
+    return err;
+}
+
+enum err scan_adopt(struct scan *scan, const struct log_checkpoint *checkpoint,
+                    struct fault *fault) {
+    scan->from_lsn = checkpoint == NULL ? 0 : checkpoint->lsn;
+    drop_covered(scan);
+    enum err err = check_beginning(scan, checkpoint != NULL, fault);
+    if (err == ERR_NONE && checkpoint != NULL) err = find_kept(scan, checkpoint, fault);
+    return err;
 }
 
 // ---- one segment
@@ -357,7 +426,13 @@ enum err scan_end(struct scan *scan, const char *image, const struct scan_segmen
         enum err err = search_spares(scan, out->lsn, scratch, out, &proof, fault);
         if (err != ERR_NONE) return err;
     }
-    if (proof.offset == 0) return ERR_NONE;
+    if (proof.offset == 0 && out->lsn >= scan->from_lsn) return ERR_NONE;
+    if (proof.offset == 0)
+        return fault_set(fault, ERR_CORRUPT,
+                         "%s is damaged at offset %zu: the log ends there, at position %llu, and "
+                         "the checkpoint is of position %llu; " WHAT_TO_DO,
+                         damaged, damaged_at, (unsigned long long)out->lsn,
+                         (unsigned long long)scan->from_lsn);
     char witness[SEGMENT_NAME_BYTES];
     return fault_set(fault, ERR_CORRUPT,
                      "%s is damaged at offset %zu (or the header of %s is), and these bytes were "

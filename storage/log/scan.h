@@ -12,6 +12,7 @@
 #include "proto/base/err.h"
 #include "storage/log/batch.h"
 #include "storage/log/format.h"
+#include "storage/log/log.h"
 #include "storage/log/segment.h"
 
 enum scan_kind {
@@ -25,7 +26,8 @@ struct scan_slot {
     uint64_t size;
     enum scan_kind kind;
     bool has_damaged_copy; // of the header; the other one was good
-    bool is_in_chain;      // part of the log; a headed slot that is not was superseded
+    bool is_in_chain;      // part of the log behind the checkpoint
+    bool is_kept;          // before it, and its state refers to it; neither: the slot is free
     size_t junk_end;       // BLANK and SHORT, set by scan_end: behind the last block that is not
                            // zero; 0: all are
     struct segment_header header;
@@ -44,7 +46,11 @@ struct scan {
     size_t slot_count;
     uint32_t *chain; // slots of the log's segments, oldest first
     size_t chain_count;
+    uint32_t *kept; // set by scan_adopt, ascending by sequence
+    size_t kept_count;
+    uint64_t from_lsn;     // set by scan_adopt: where reading begins; 0: at the beginning
     uint64_t top_sequence; // highest in any header
+    bool files_are_taken;  // by somebody who closes them
     struct scan_observer observer;
 };
 
@@ -70,10 +76,12 @@ struct scan_end {
 // missing or cut, ERR_FORMAT, ERR_IO. `scan` must be closed also after an error.
 enum err scan_open(struct scan *scan, struct vfs *vfs, const struct format *format,
                    unsigned file_flags, struct fault *fault);
-void scan_close(struct scan *scan); // closes the files that were not taken
+void scan_close(struct scan *scan); // closes the files unless they were taken
 
-// Whether the chain reaches back to `from_lsn` (0: the very beginning). ERR_CORRUPT.
-enum err scan_check_chain(const struct scan *scan, uint64_t from_lsn, struct fault *fault);
+// Drops from the chain what the checkpoint covers and finds the segments that it keeps. NULL: none,
+// the chain has to reach back to the very beginning. ERR_CORRUPT when a segment is missing.
+enum err scan_adopt(struct scan *scan, const struct log_checkpoint *checkpoint,
+                    struct fault *fault);
 
 // Reads segment `index` of the chain into `image` (segment_bytes) and verifies every batch and
 // record. All but the last must reach exactly to where their successor says: ERR_CORRUPT.

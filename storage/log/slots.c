@@ -55,7 +55,7 @@ void log_segment_add(struct log *log, uint64_t sequence, uint32_t slot) {
         log->segment_cap = log->segment_cap == 0 ? 64 : log->segment_cap * 2;
         log->segments = mem_realloc(log->segments, log->segment_cap * sizeof *log->segments);
     }
-    log->segments[log->segment_count++] = (struct log_segment){sequence, slot};
+    log->segments[log->segment_count++] = (struct log_segment){.sequence = sequence, .slot = slot};
     struct log_slot *entry = log_slot_at(log, slot);
     if (entry->use == SLOT_READY) log->ready_count--;
     entry->use = SLOT_IN_USE;
@@ -84,6 +84,13 @@ void log_segment_begin(struct log *log) {
     uint32_t slot = find_slot(log, SLOT_READY);
     must(slot < log->slot_count);
     uint64_t sequence = log->next_sequence++;
+    if (log->segment_count > 0) {
+        struct log_segment *before = &log->segments[log->segment_count - 1];
+        const struct log_current *current = &log->current;
+        // At a start nothing is current: the log goes on behind what is proven.
+        before->end_lsn =
+            current->sequence > 0 ? current->base_lsn + current->start : log->flushed.end_lsn;
+    }
     log_segment_add(log, sequence, slot);
     log->current = (struct log_current){
         .slot = slot,

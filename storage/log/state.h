@@ -26,6 +26,7 @@ enum {
 enum slot_use {
     SLOT_READY,  // zeros, durable
     SLOT_IN_USE, // a segment of the log
+    SLOT_PINNED, // given back, but read
     SLOT_DIRTY,  // left-overs; has to be wiped before it is used
     SLOT_WIPING, // by the slot job in flight
 };
@@ -40,6 +41,7 @@ struct log_slot {
 
 struct log_segment {
     uint64_t sequence;
+    uint64_t end_lsn; // where the log goes on in the next one; 0: the newest
     uint32_t slot;
 };
 
@@ -103,6 +105,7 @@ struct log {
     struct log_segment *segments; // ascending by sequence
     size_t segment_count;
     size_t segment_cap;
+    uint64_t checkpoint_lsn; // of the newest durable one; 0: none
     struct tail tail;
 
     struct log_current current;

@@ -54,7 +54,8 @@ static enum err start(struct memory_disk *disk, struct vfs **vfs, struct log **l
     *log = NULL;
     *vfs = memory_disk_open(disk);
     enum err err = log_open(log, *vfs, &options, &fault);
-    if (err == ERR_NONE) err = log_recover(*log, 0, &visitor, &recovery, &fault);
+    if (err == ERR_NONE) err = log_adopt(*log, NULL, &fault);
+    if (err == ERR_NONE) err = log_recover(*log, &visitor, &recovery, &fault);
     must(err == ERR_NONE || fault.text[0] != '\0');
     return err;
 }
@@ -178,7 +179,7 @@ static enum err look(struct memory_disk *disk) {
     if (err == ERR_NONE) err = scan_open(&scan, vfs, &format, VFS_READ, &fault);
     char *image = mem_alloc(SEGMENT);
     char *scratch = mem_alloc(SEGMENT);
-    if (err == ERR_NONE) err = scan_check_chain(&scan, 0, &fault);
+    if (err == ERR_NONE) err = scan_adopt(&scan, NULL, &fault);
     for (size_t i = 0; i < scan.chain_count && err == ERR_NONE; i++)
         err = scan_segment(&scan, i, image, &segment, &fault);
     const struct scan_segment *last = scan.chain_count > 0 ? &segment : NULL;

@@ -291,7 +291,8 @@ static struct writer write_directory(struct memory_disk *disk, const uint8_t *da
     struct fault fault = {0};
     struct vfs *vfs = memory_disk_open(disk);
     must(log_open(&writer.log, vfs, &log_options, &fault) == ERR_NONE);
-    must(log_recover(writer.log, 0, &visitor, &recovery, &fault) == ERR_NONE);
+    must(log_adopt(writer.log, NULL, &fault) == ERR_NONE);
+    must(log_recover(writer.log, &visitor, &recovery, &fault) == ERR_NONE);
     writer.space.context = &writer;
     writer.keyspace = keyspace_new(KEYSPACE_DATABASES_MAX, &writer.space, 1);
     write_all(&writer, data, size);

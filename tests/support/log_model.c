@@ -154,8 +154,8 @@ enum err log_model_start(struct log_model *model) {
     model->seen = 0;
     model->seen_records = 0;
     enum err err = log_open(&model->log, model->vfs, &model->options, &model->fault);
-    if (err == ERR_NONE)
-        err = log_recover(model->log, 0, &visitor, &model->recovery, &model->fault);
+    if (err == ERR_NONE) err = log_adopt(model->log, NULL, &model->fault);
+    if (err == ERR_NONE) err = log_recover(model->log, &visitor, &model->recovery, &model->fault);
     if (err != ERR_NONE) {
         must(model->fault.err == err && model->fault.text[0] != '\0');
         log_model_stop(model);

@@ -1,0 +1,81 @@
+// What the log knows of checkpoints: where recovery begins, which segments are still needed, and
+// which slots are free.
+//
+// A segment is needed when it reaches beyond the newest durable checkpoint's lsn (replay reads it)
+// or the checkpoint's state refers to it. Why that is enough: references are only ever copied from
+// values that live, so a state behind the checkpoint has none into a segment before it that the
+// checkpoint has not; and the removals that emptied a segment are durable, since the checkpoint is.
+#include "proto/base/must.h"
+#include "proto/base/num.h"
+#include "storage/log/state.h"
+
+static void warn_of_damaged_copy(const struct log *log, uint32_t slot) {
+    char name[SEGMENT_NAME_BYTES];
+    trace_event(log->options.trace, TRACE_WARNING, "log.header_copy_damaged",
+                "one of the two copies of the header of %s is damaged; the other one is used: "
+                "check the disk",
+                segment_name(name, slot));
+}
+
+// Registers every slot with what the scan says of it, and takes over the files.
+static void register_slots(struct log *log) {
+    struct scan *scan = &log->scan;
+    for (uint32_t i = 0; i < scan->slot_count; i++) {
+        const struct scan_slot *slot = &scan->slots[i];
+        log_slot_add(log, slot->file, SLOT_DIRTY);
+        if (slot->has_damaged_copy && (slot->is_in_chain || slot->is_kept))
+            warn_of_damaged_copy(log, i);
+    }
+    scan->files_are_taken = true;
+    for (size_t i = 0; i < scan->kept_count; i++) {
+        const struct segment_header *header = &scan->slots[scan->kept[i]].header;
+        log_segment_add(log, header->sequence, scan->kept[i]);
+        log->segments[i].end_lsn = num_min(header->base_lsn + log->segment_bytes, scan->from_lsn);
+    }
+    for (size_t i = 0; i < scan->chain_count; i++) {
+        const uint32_t slot = scan->chain[i];
+        const struct segment_header *header = &scan->slots[slot].header;
+        if (i > 0) log->segments[log->segment_count - 1].end_lsn = header->prev_end_lsn;
+        log_segment_add(log, header->sequence, slot);
+    }
+}
+
+enum err log_adopt(struct log *log, const struct log_checkpoint *checkpoint, struct fault *fault) {
+    must(!log->scan.files_are_taken && !log->is_recovered);
+    enum err err = scan_adopt(&log->scan, checkpoint, fault);
+    if (err != ERR_NONE) return err;
+    register_slots(log);
+    if (checkpoint != NULL) log->checkpoint_lsn = checkpoint->lsn;
+    return ERR_NONE;
+}
+
+// Gives the slot of a segment back that is not needed any more.
+static void give_back(struct log *log, uint32_t slot) {
+    struct log_slot *entry = log_slot_at(log, slot);
+    must(entry->use == SLOT_IN_USE);
+    if (entry->image != NULL) entry->image->slot = TAIL_NO_SLOT;
+    entry->image = NULL;
+    entry->sequence = 0;
+    entry->use = entry->pins > 0 ? SLOT_PINNED : SLOT_DIRTY;
+}
+
+void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoint) {
+    must(log->is_recovered && checkpoint->lsn >= log->checkpoint_lsn);
+    must(checkpoint->lsn <= log->durable_lsn);
+    log->checkpoint_lsn = checkpoint->lsn;
+    size_t left = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < log->segment_count; i++) {
+        const struct log_segment segment = log->segments[i];
+        while (kept < checkpoint->kept_count && checkpoint->kept[kept].sequence < segment.sequence)
+            kept++;
+        const bool is_kept =
+            kept < checkpoint->kept_count && checkpoint->kept[kept].sequence == segment.sequence;
+        const bool is_covered = segment.end_lsn != 0 && segment.end_lsn <= checkpoint->lsn;
+        if (!is_covered || is_kept)
+            log->segments[left++] = segment;
+        else
+            give_back(log, segment.slot);
+    }
+    log->segment_count = left;
+}
