@@ -5,6 +5,7 @@
 #include "server/commands/compatible.h"
 #include "server/commands/handlers.h"
 #include "server/engine/call.h"
+#include "storage/cleaner.h"
 
 enum {
     PERCENT_MAX = 100,
@@ -119,9 +120,9 @@ static void section_memory(struct info *info) {
     static const char *const idle[] = {
         "used_memory_vm_eval",   "used_memory_scripts_eval",      "number_of_cached_scripts",
         "number_of_functions",   "number_of_libraries",           "used_memory_vm_functions",
-        "used_memory_functions", "mem_not_counted_for_evict",     "mem_replication_backlog",
-        "mem_clients_slaves",    "mem_total_replication_buffers", "mem_cluster_links",
-        "active_defrag_running", "lazyfree_pending_objects",      "lazyfreed_objects",
+        "used_memory_functions", "mem_replication_backlog",       "mem_clients_slaves",
+        "mem_cluster_links",     "mem_total_replication_buffers", "active_defrag_running",
+        "lazyfreed_objects",     "lazyfree_pending_objects",
     };
     struct stats *stats = engine_stats(info->call->engine);
     const struct options *options = engine_options_of(info->call->engine);
@@ -157,6 +158,7 @@ static void section_memory(struct info *info) {
     field_u64(info, "mem_clients_normal", clients_memory(info->call->engine));
     field_u64(info, "mem_aof_buffer",
               log_unflushed_bytes(store_log(engine_store(info->call->engine))));
+    field_u64(info, "mem_not_counted_for_evict", engine_memory_uncounted(info->call->engine));
     field_str(info, "mem_allocator", info->usage.allocator);
     fields_zero(info, idle, sizeof idle / sizeof *idle);
 }
@@ -204,7 +206,28 @@ static void section_persistence(struct info *info) {
     field_u64(info, "aof_base_size", 0);
     field_u64(info, "aof_buffer_length", log.open_bytes);
     field_u64(info, "aof_pending_bio_fsync", log.flying_bytes > 0 ? 1 : 0);
+    const struct engine_disk disk = engine_disk(info->call->engine);
+    field_u64(info, "log_disk_used",
+              log.slots * log_segment_bytes(store_log(engine_store(info->call->engine))));
+    field_u64(info, "log_disk_free", disk.free_bytes);
+    field_u64(info, "log_disk_total", disk.total_bytes);
+    field_u64(info, "log_disk_low", disk.is_low);
     fields_zero(info, idle, sizeof idle / sizeof *idle);
+}
+
+static void fields_cleaner(struct info *info, const struct store *store) {
+    const struct cleaner_stats stats = cleaner_stats(store_cleaner(store));
+    field_u64(info, "log_garbage_bytes", stats.garbage_bytes);
+    field_u64(info, "log_segments_waiting", stats.waiting_segments);
+    field_u64(info, "cleaner_running", stats.is_running);
+    field_u64(info, "cleaner_victims", stats.victims);
+    field_u64(info, "cleaner_walks", stats.walks);
+    field_u64(info, "cleaner_cleaned_segments", stats.cleaned_segments);
+    field_u64(info, "cleaner_stuck_segments", stats.stuck_segments);
+    field_u64(info, "cleaner_relocated_values", stats.relocated_values);
+    field_u64(info, "cleaner_relocated_bytes", stats.relocated_bytes);
+    field_u64(info, "cleaner_missed_values", stats.missed_values);
+    field_u64(info, "cleaner_damaged_values", stats.damaged_values);
 }
 
 static void section_durability(struct info *info) {
@@ -234,6 +257,7 @@ static void section_durability(struct info *info) {
     field_u64(info, "log_slots_ready", stats.slots_ready);
     field_u64(info, "log_slot_failures", stats.slot_failures);
     field_u64(info, "log_live_bytes", keyspace_live_bytes_total(store_keyspace(store)));
+    fields_cleaner(info, store);
     field_u64(info, "disk_reads", reads.disk_reads);
     field_u64(info, "corrupt_reads", reads.corrupt_reads);
     field_u64(info, "refused_no_space", engine_stats(info->call->engine)->refused_no_space);

@@ -91,6 +91,8 @@ static enum err option_changed(void *context, const struct option *option, struc
         logfile_set_level(server->logfile, logfile_level(server->options->loglevel));
     } else if (slice_is(name, "log-sync-delay-us")) {
         log_set_sync_delay(server->log, (unsigned)server->options->sync_delay_us);
+    } else if (slice_is(name, "log-clean-rate")) {
+        cleaner_set_rate(store_cleaner(server->store), server->options->clean_rate_bytes);
     } else if (slice_is(name, "maxclients")) {
         return change_maxclients(server, fault);
     }

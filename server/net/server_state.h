@@ -9,7 +9,9 @@
 #include "proto/base/clock.h"
 #include "proto/base/link.h"
 #include "proto/base/trace.h"
+#include "server/net/cleaning.h"
 #include "server/net/committer.h"
+#include "server/net/disk_watch.h"
 #include "server/net/flusher.h"
 #include "server/net/listener.h"
 #include "server/net/server.h"
@@ -39,6 +41,8 @@ struct server {
     struct flusher *flusher;
     struct committer committer;
     struct slot_maker slot_maker;
+    struct cleaning cleaning;
+    struct disk_watch disk_watch;
 
     uv_check_t check;     // after the sockets of a turn were read
     uv_idle_t idle;       // runs while the engine has work: the loop must not wait for sockets then

@@ -3,9 +3,10 @@
 // Happy path: the sockets' callbacks feed the engine; then, once per turn (uv_check), in this
 // order:
 //   1. engine_run: requests left over, waiters whose time is up;
-//   2. what was written is flushed: at once if the disk is fast (committer.h), else handed to the
+//   2. the cleaner takes a step, if one is due;
+//   3. what was written is flushed: at once if the disk is fast (committer.h), else handed to the
 //      log thread, so that the disk works while we do the rest;
-//   3. replies that may leave are written.
+//   4. replies that may leave are written.
 // When the log thread is done (on_flushed), the next batch is handed over first and only then the
 // outboxes open: the disk waits for nobody. One flush in flight, no timers, no tuning: while a sync
 // takes 1 ms or 10 ms the next batch fills by itself.
@@ -120,6 +121,16 @@ static void on_slot_made(void *context) {
     engine_durable(server->engine, log_durable_lsn(server->log));
 }
 
+static void on_cleaner_due(void *context) {
+    server_turn(context);
+}
+
+static void on_disk_told(void *context, const struct vfs_space *space) {
+    struct server *server = context;
+    if (!server->is_failed) engine_note_disk(server->engine, space);
+    if (server->is_stopping) server_turn(server);
+}
+
 // ---- the end
 
 static void close_handle(uv_handle_t *handle, void *context) {
@@ -131,6 +142,7 @@ static void close_handle(uv_handle_t *handle, void *context) {
 // When nothing is left to flush, seal or make: closes what keeps the loop alive.
 static void end_if_all_is_written(struct server *server) {
     if (flusher_is_busy(server->flusher) || slot_maker_is_busy(&server->slot_maker)) return;
+    if (cleaning_is_busy(&server->cleaning) || disk_watch_is_busy(&server->disk_watch)) return;
     if (!server->is_failed) {
         flush_what_is_open(server);
         if (flusher_is_busy(server->flusher)) return;
@@ -183,6 +195,9 @@ static void on_tick(uv_timer_t *timer) {
     if (server->is_failed) return;
     server_set_time(server);
     engine_tick(server->engine);
+    if (!server->is_stopping) {
+        disk_watch_tick(&server->disk_watch, engine_monotonic_us(server->engine));
+    }
     listeners_wake(server);
     server->deadline_ms = 0; // set again: the wall clock may have been moved
     server_turn(server);
@@ -217,6 +232,9 @@ void server_turn(struct server *server) {
         server_set_time(server);
         engine_run(server->engine);
         resume_who_may_ask_again(server);
+        if (!server->is_stopping) {
+            cleaning_step(&server->cleaning, engine_monotonic_us(server->engine));
+        }
         flush_what_is_open(server);
         slot_maker_start(&server->slot_maker, engine_now_ms(server->engine));
         send_what_may_leave(server);
@@ -243,6 +261,10 @@ void server_turn_init(struct server *server) {
     committer_init(&server->committer);
     server->deadline_ms = INT64_MAX;
     slot_maker_init(&server->slot_maker, loop, server->log, on_slot_made, server);
+    struct cleaner *cleaner = store_cleaner(server->store);
+    cleaner_set_rate(cleaner, server->options->clean_rate_bytes);
+    cleaning_init(&server->cleaning, loop, cleaner, on_cleaner_due, server);
+    disk_watch_init(&server->disk_watch, loop, server->log, on_disk_told, server);
     must(uv_check_start(&server->check, on_check) == 0);
     must(uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS) == 0);
 }

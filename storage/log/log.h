@@ -240,6 +240,8 @@ struct log_segment_use log_segment_at(const struct log *log,
 uint64_t log_checkpoint_lsn(const struct log *log);  // of the newest durable one; 0: none
 size_t log_reserve_bytes(const struct log *log);     // what only removals may use
 size_t log_image_bytes(const struct log *log);       // memory the tail takes
+// Room of the volume that the log lies on. Any thread.
+enum err log_disk_space(const struct log *log, struct vfs_space *out);
 
 uint64_t log_end_lsn(const struct log *log);
 uint64_t log_durable_lsn(const struct log *log);

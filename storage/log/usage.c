@@ -27,3 +27,7 @@ size_t log_reserve_bytes(const struct log *log) {
 size_t log_image_bytes(const struct log *log) {
     return log->tail.count * log->segment_bytes;
 }
+
+enum err log_disk_space(const struct log *log, struct vfs_space *out) {
+    return vfs_space(log->vfs, out);
+}
