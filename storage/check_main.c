@@ -34,11 +34,12 @@ static void print_slot(const struct check *check, uint32_t number) {
     const struct scan_slot *slot = &check->scan.slots[number];
     char name[SEGMENT_NAME_BYTES];
     if (slot->is_in_chain) return;
-    const char *what = slot->kind == SCAN_HEADED  ? "superseded by a later segment; will be reused"
-                       : slot->kind == SCAN_SHORT ? "unfinished; will be made again"
-                       : slot->junk_end > 0       ? "left-overs of an unfinished write"
-                                                  : "ready, zeros";
-    printf("%s  spare: %s\n", segment_name(name, number), what);
+    segment_name(name, number);
+    if (slot->kind == SCAN_HEADED)
+        printf("%s  free: held segment %" PRIu64 "\n", name, slot->header.sequence);
+    else
+        printf("%s  %s\n", name,
+               slot->kind == SCAN_SHORT ? "unfinished: will be made again" : "free");
 }
 
 static void print_segment(const struct check *check, uint32_t slot,

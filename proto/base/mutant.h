@@ -40,6 +40,10 @@
     X(RESERVE_NOT_KEPT,             "slots",    "commands that grow may use the reserve of removals")                     \
     X(RESERVE_DENIED_TO_REMOVALS,   "slots",    "removals may not use their reserve")                                     \
     X(FULL_FOR_EVER,                "slots",    "once full, the log stays full though space was made")                    \
+    X(UNCOVERED_SEGMENT_RECYCLED,   "slots",    "a segment that a replay would still read is given to a new one")         \
+    X(KEPT_SEGMENT_RECYCLED,        "slots",    "a segment that the checkpoint refers to is given to a new one")          \
+    X(PINNED_SLOT_RECYCLED,         "slots",    "a slot that is being read is given to a new segment")                    \
+    X(REMOVAL_NOT_SYNCED,           "slots",    "a slot is removed before the removal of the one above is durable")       \
     /* recovery */                                                                                                        \
     X(BATCH_CHECKSUM_IGNORED,       "recovery", "a batch is believed without its checksum")                               \
     X(ROTTEN_SEGMENT_ENDS_EARLY,    "recovery", "a damaged batch ends its segment though a later segment follows")        \
@@ -58,6 +62,24 @@
     X(SEQUENCE_USED_AGAIN,          "recovery", "the number of a superseded segment, and so its lsns, are used again")    \
     X(RECOVERY_NOT_SEALED,          "recovery", "recovery hands over to clients without a seal")                          \
     X(SEAL_TRUSTED,                 "recovery", "the log goes on behind a seal that the disk may not have")               \
+    X(SALT_IGNORED,                 "recovery", "a batch of another life of the segment's number passes for its own")     \
+    X(CHAIN_IGNORED,                "recovery", "a batch passes whatever batch it was written behind")                    \
+    X(EPOCH_NOT_RAISED,             "recovery", "a start has the epoch of the one before")                                \
+    X(FIRST_HEADER_COPY_WINS,       "recovery", "of two valid header copies the first counts, even if it is older")       \
+    X(FORMER_BATCH_PROVES,          "recovery", "a batch of a former life of a slot passes for a witness of rot")         \
+    X(TORN_BATCH_IGNORED,           "recovery", "the rest of a batch that was cut is no sign of an unfinished write")     \
+    X(STRAY_BATCH_IGNORED,          "recovery", "a first batch that came without its header is no sign of one either")    \
+    X(SUPERSEDED_SLOT_TAKEN,        "recovery", "the fresh segment may take the slot of the one it is to supersede")      \
+    /* checkpoints */                                                                                                     \
+    X(STATE_HEADER_FIRST,           "state",    "a checkpoint's headers are written before its body is durable")          \
+    X(STATE_BODY_NOT_SYNCED,        "state",    "a checkpoint's body is never synced")                                    \
+    X(STATE_CHECKSUM_IGNORED,       "state",    "a checkpoint's blocks are believed without their checksums")             \
+    X(STATE_OVER_NEWEST,            "state",    "the newest checkpoint's file is written over, not the other one")        \
+    X(STATE_NOT_CONFIRMED,          "state",    "a checkpoint that was found is believed to be on disk")                  \
+    X(FOLD_DROPS_EFFECT,            "fold",     "a fold passes over the removal of keys")                                 \
+    X(FOLD_KEEPS_TOO_LITTLE,        "fold",     "the kept table misses a segment")                                        \
+    X(FOLD_LSN_TOO_FAR,             "fold",     "replay begins behind a frame that was open at the fold's end")           \
+    X(FOLD_LOSES_SLICE,             "fold",     "of several slices of keys the last is not written")                      \
     /* store and effects */                                                                                               \
     X(PAYLOAD_HASH_IGNORED,         "store",    "a payload read from the disk is served unverified")                      \
     X(EQUAL_HASH_IS_EQUAL,          "store",    "values with the same hash and length count as equal (LREM)")             \

@@ -82,9 +82,14 @@ struct batch_header batch_get(const char *at) {
     };
 }
 
-bool batch_decode(const char *at, size_t available, struct batch_header *out) {
+bool batch_peek(const char *at, size_t available, struct batch_header *out) {
     if (available < LOG_ALIGN || memcmp(at + AT_MAGIC, magic, sizeof magic) != 0) return false;
     *out = batch_get(at);
+    return true;
+}
+
+bool batch_decode(const char *at, size_t available, struct batch_header *out) {
+    if (!batch_peek(at, available, out)) return false;
     if (out->bytes < BATCH_HEADER_BYTES || batch_padded(out->bytes) > available) return false;
     if (out->lsn % LOG_ALIGN != 0 || out->durable_lsn > out->lsn) return false;
     if ((out->flags & ~(uint32_t)BATCH_FLAGS_KNOWN) != 0) return false;

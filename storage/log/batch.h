@@ -38,6 +38,9 @@ void batch_encode(char *at, struct batch_header *header);
 // caller's to compare.
 bool batch_decode(const char *at, size_t available, struct batch_header *out);
 
+// Reads a header that need not be right: false when not even the magic is.
+bool batch_peek(const char *at, size_t available, struct batch_header *out);
+
 // Reads the header of a batch that was verified before.
 struct batch_header batch_get(const char *at);
 

@@ -6,6 +6,7 @@
 // values that live, so a state behind the checkpoint has none into a segment before it that the
 // checkpoint has not; and the removals that emptied a segment are durable, since the checkpoint is.
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/log/state.h"
 
@@ -17,12 +18,13 @@ static void warn_of_damaged_copy(const struct log *log, uint32_t slot) {
                 segment_name(name, slot));
 }
 
-// Registers every slot with what the scan says of it, and takes over the files.
+// Registers every slot with what the scan says of it, and takes over the files. Which of the others
+// are ready is for recovery to say.
 static void register_slots(struct log *log) {
     struct scan *scan = &log->scan;
     for (uint32_t i = 0; i < scan->slot_count; i++) {
         const struct scan_slot *slot = &scan->slots[i];
-        log_slot_add(log, slot->file, SLOT_DIRTY);
+        log_slot_add(log, slot->file, slot->kind == SCAN_SHORT ? SLOT_UNFINISHED : SLOT_BUSY);
         if (slot->has_damaged_copy && (slot->is_in_chain || slot->is_kept))
             warn_of_damaged_copy(log, i);
     }
@@ -37,6 +39,7 @@ static void register_slots(struct log *log) {
         const struct segment_header *header = &scan->slots[slot].header;
         if (i > 0) log->segments[log->segment_count - 1].end_lsn = header->prev_end_lsn;
         log_segment_add(log, header->sequence, slot);
+        log->slots_min = header->slots_min;
     }
 }
 
@@ -49,20 +52,23 @@ enum err log_adopt(struct log *log, const struct log_checkpoint *checkpoint, str
     return ERR_NONE;
 }
 
-// Gives the slot of a segment back that is not needed any more.
-static void give_back(struct log *log, uint32_t slot) {
-    struct log_slot *entry = log_slot_at(log, slot);
-    must(entry->use == SLOT_IN_USE);
-    if (entry->image != NULL) entry->image->slot = TAIL_NO_SLOT;
-    entry->image = NULL;
-    entry->sequence = 0;
-    entry->use = entry->pins > 0 ? SLOT_PINNED : SLOT_DIRTY;
+static bool is_needed(const struct log_segment *segment, const struct log_checkpoint *checkpoint,
+                      bool is_kept) {
+    if (MUTANT(KEPT_SEGMENT_RECYCLED)) is_kept = false;
+    if (MUTANT(UNCOVERED_SEGMENT_RECYCLED) && segment->end_lsn != 0) return is_kept;
+    return is_kept || segment->end_lsn == 0 || segment->end_lsn > checkpoint->lsn;
 }
 
 void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoint) {
     must(log->is_recovered && checkpoint->lsn >= log->checkpoint_lsn);
     must(checkpoint->lsn <= log->durable_lsn);
     log->checkpoint_lsn = checkpoint->lsn;
+    // One that follows another at once says nothing of how many segments are in use between two.
+    const bool is_next = log->current.sequence > log->checkpoint_sequence;
+    log->checkpoint_sequence = log->current.sequence;
+    if (is_next) log->checkpoint_count++;
+    if (is_next) log->slots_peak_before = log->slots_peak;
+    log->top_slot = 0;
     size_t left = 0;
     size_t kept = 0;
     for (size_t i = 0; i < log->segment_count; i++) {
@@ -71,11 +77,18 @@ void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoin
             kept++;
         const bool is_kept =
             kept < checkpoint->kept_count && checkpoint->kept[kept].sequence == segment.sequence;
-        const bool is_covered = segment.end_lsn != 0 && segment.end_lsn <= checkpoint->lsn;
-        if (!is_covered || is_kept)
+        if (is_needed(&segment, checkpoint, is_kept)) {
             log->segments[left++] = segment;
-        else
-            give_back(log, segment.slot);
+            log->top_slot = (uint32_t)num_max(log->top_slot, segment.slot);
+        } else {
+            log_slot_release(log, segment.slot);
+        }
     }
+    log->recycled_count += log->segment_count - left;
+    trace_event(log->options.trace, TRACE_VERBOSE, "log.recycled",
+                "%zu segments before log position %llu are not needed any more; %u slots are ready",
+                log->segment_count - left, (unsigned long long)checkpoint->lsn, log->ready_count);
     log->segment_count = left;
+    if (is_next) log->slots_peak = 0;
+    log_note_slots_peak(log);
 }

@@ -48,6 +48,7 @@ static void batch_close(struct log *log, uint32_t flags) {
     flush->sequence = current->sequence;
     flush->offset = current->start;
     flush->has_segment_header = current->is_new;
+    flush->slots_min = current->slots_min;
     flush->header = (struct batch_header){
         .lsn = current->base_lsn + current->start,
         .salt = current->salt,
@@ -132,6 +133,7 @@ struct segment_header log_segment_header(const struct log *log) {
         .prev_checksum = log->flushed.checksum,
         .epoch = log->epoch,
         .wall_ms = log_wall_ms(log),
+        .slots_min = log->current.slots_min,
     };
     memcpy(header.uuid, log->format.uuid, FORMAT_UUID_BYTES);
     return header;
@@ -154,6 +156,7 @@ static struct log_flush *take_sealed(struct log *log) {
         header.sequence = flush->sequence;
         header.base_lsn = flush->sequence * log->segment_bytes;
         header.salt = flush->header.salt;
+        header.slots_min = flush->slots_min;
         segment_encode(flush->image->data, &header);
         if (!MUTANT(FIRST_BATCH_PROVES_HEADER)) flush->header.durable_lsn = log->flushed.end_lsn;
     }
@@ -206,6 +209,15 @@ enum err log_flush_run(struct log_flush *flush) {
     return err;
 }
 
+// A segment's header is on disk: the one before it is complete, and is read by others from now on.
+static void note_header(struct log *log, const struct log_flush *flush) {
+    uint32_t slot = 0;
+    uint32_t offset = 0;
+    const uint64_t before_lsn = log->flushed.sequence * log->segment_bytes;
+    if (log_locate(log, before_lsn, &slot, &offset)) log_slot_written(log, slot);
+    if (flush->sequence == log->current.sequence) log->slots_min = flush->slots_min;
+}
+
 void log_flush_end(struct log *log, struct log_flush *flush, enum err err) {
     must(log->flying == flush);
     log->flying = NULL;
@@ -221,6 +233,7 @@ void log_flush_end(struct log *log, struct log_flush *flush, enum err err) {
         mem_free(flush);
         return;
     }
+    if (flush->has_segment_header) note_header(log, flush);
     bool is_seal = (flush->header.flags & BATCH_SEAL) != 0;
     uint64_t end_lsn = flush->header.lsn + log->flying_bytes;
     log->flushed = (struct log_flushed){flush->sequence, end_lsn, flush->header.checksum};
@@ -235,8 +248,7 @@ void log_flush_end(struct log *log, struct log_flush *flush, enum err err) {
     if (!is_seal) histogram_add(&log->batch_frames, flush->header.frames);
 
     flush->image->pins--;
-    uint32_t trimmed = tail_trim(&log->tail);
-    if (trimmed != TAIL_NO_SLOT) log_slot_at(log, trimmed)->image = NULL;
+    log_image_trim(log);
     mem_free(flush);
 }
 
@@ -281,6 +293,14 @@ uint64_t log_end_lsn(const struct log *log) {
     return log->data_end_lsn > log->durable_lsn ? log->data_end_lsn : log->durable_lsn;
 }
 
+uint64_t log_sealed_lsn(const struct log *log) {
+    return log->flushed.sequence * log->segment_bytes;
+}
+
+const struct format *log_format(const struct log *log) {
+    return &log->format;
+}
+
 uint64_t log_durable_lsn(const struct log *log) {
     return log->durable_lsn;
 }
@@ -316,6 +336,12 @@ struct log_stats log_stats(const struct log *log) {
         .slots = log->slot_count,
         .slots_ready = log->ready_count,
         .slot_failures = log->slot_failures,
+        .slots_made = log->slots_made,
+        .slots_removed = log->slots_removed,
+        .segments_recycled = log->recycled_count,
+        .disk_bytes = log->slot_count * (uint64_t)log->segment_bytes + log->other_bytes,
+        .checkpoint_lsn = log->checkpoint_lsn,
+        .is_at_disk_max = log->is_at_disk_max,
         .is_broken = log->is_broken,
         .is_full = log->is_full,
         .sync_us = &log->sync_us,

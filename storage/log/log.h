@@ -39,10 +39,12 @@ enum log_sync_method {
 };
 
 struct log_options {
-    size_t segment_bytes; // power of two; 0: default. An existing directory's own value wins.
-    size_t tail_bytes;    // newest bytes kept in memory, at least
-    size_t reserve_bytes; // room in ready slots that only removals may use
-    unsigned slots_ahead; // zero-written slots kept ready, at least 1
+    size_t segment_bytes;    // power of two; 0: default. An existing directory's own value wins.
+    size_t tail_bytes;       // newest bytes kept in memory, at least
+    size_t reserve_bytes;    // room in ready slots that only removals may use
+    unsigned slots_ahead;    // slots kept ready, at least 1
+    uint64_t disk_max_bytes; // no slot is made that would lead beyond it; 0: none
+    bool shrink;             // files far beyond need are given back to the file system
     enum log_sync_method sync_method;
     bool writes_direct;        // past the page cache, where the file system can
     unsigned sync_delay_us;    // added to each sync, for tests
@@ -53,6 +55,7 @@ struct log_options {
 };
 
 struct log;
+struct format; // format.h
 
 // ---- opening
 // -----------------------------------------------------------------------------------------------------------
@@ -174,17 +177,25 @@ uint64_t log_flush_took_us(const struct log_flush *flush); // after run: write a
 bool log_wants_seal(const struct log *log);
 struct log_flush *log_seal_begin(struct log *log); // as log_flush_begin
 
-// ---- slots, made ahead of need by a worker
+// ---- slots, made ahead of need by a worker, and removed far beyond it
 // -----------------------------------------------------------------------------------
 
 struct log_slots;
 
-// NULL when enough are ready, one is being made, or the last try failed less than a second ago.
+// NULL when there are as many as there should be, one is being made, or the last try failed less
+// than a second ago.
 struct log_slots *log_slots_begin(struct log *log, int64_t now_ms);
-enum err
-log_slots_run(struct log_slots *job); // any thread: creates, writes zeros, syncs file and directory
+// Any thread: creates, writes zeros, syncs file and directory; or removes one file and syncs the
+// directory.
+enum err log_slots_run(struct log_slots *job);
 void log_slots_end(struct log *log, struct log_slots *job, enum err err);
 void log_slots_retry(struct log *log); // forget a failure: space may have been made
+
+void log_set_disk_max(struct log *log, uint64_t max_bytes); // log_options.disk_max_bytes
+// What the store's files beside the slots take, checkpoints above all: it counts for
+// disk_max_bytes.
+void log_set_other_bytes(struct log *log, uint64_t bytes);
+void log_set_shrink(struct log *log, bool shrink); // log_options.shrink
 
 // ---- reading
 // ---------------------------------------------------------------------------------------------------------------
@@ -221,6 +232,12 @@ struct log_stats {
     uint64_t slots;    // files
     uint64_t slots_ready;
     uint64_t slot_failures;
+    uint64_t slots_made;        // files, since the start
+    uint64_t slots_removed;     // likewise
+    uint64_t segments_recycled; // whose slots were given back, since the start
+    uint64_t disk_bytes;        // of the slots and of what log_set_other_bytes said
+    uint64_t checkpoint_lsn;    // of the newest durable one; 0: none
+    bool is_at_disk_max;        // full because of disk_max_bytes
     bool is_broken;
     bool is_full;                    // growth is refused for lack of space
     const struct histogram *sync_us; // latency of write + sync
@@ -244,6 +261,10 @@ size_t log_image_bytes(const struct log *log);       // memory the tail takes
 enum err log_disk_space(const struct log *log, struct vfs_space *out);
 
 uint64_t log_end_lsn(const struct log *log);
+// Where the newest segment begins whose header is durable: up to there the log is sealed, whole and
+// never written again, and a checkpoint may cover it. 0: there is none.
+uint64_t log_sealed_lsn(const struct log *log);
+const struct format *log_format(const struct log *log);
 uint64_t log_durable_lsn(const struct log *log);
 uint64_t log_unflushed_bytes(const struct log *log); // open + flying: for back-pressure
 bool log_is_broken(const struct log *log);

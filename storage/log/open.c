@@ -97,7 +97,7 @@ void log_close(struct log *log) {
     scan_close(&log->scan);
     for (uint32_t i = 0; i < log->slot_count; i++)
         vfs_close(log_slot_at(log, i)->file);
-    for (size_t i = 0; i * SLOT_CHUNK < log->slot_count; i++)
+    for (size_t i = 0; i < SLOT_CHUNKS_MAX && log->chunks[i] != NULL; i++)
         mem_free(log->chunks[i]);
     tail_deinit(&log->tail);
     mem_free(log->segments);

@@ -31,7 +31,7 @@ void log_unpin(struct log *log, uint32_t slot) {
     must(slot < log->slot_count && log_slot_at(log, slot)->pins > 0);
     struct log_slot *entry = log_slot_at(log, slot);
     entry->pins--;
-    if (entry->pins == 0 && entry->use == SLOT_PINNED) entry->use = SLOT_DIRTY;
+    if (entry->pins == 0 && entry->use == SLOT_PINNED) log_slot_set_use(log, slot, SLOT_READY);
 }
 
 uint64_t log_lsn_at(const struct log *log, uint32_t slot, uint32_t offset) {

@@ -101,15 +101,15 @@ static enum err read_chain(struct recovery *r) {
     return err;
 }
 
-// What reads as a ready slot may be so only in the page cache, and its name likewise.
-static enum err adopt_ready_slots(struct recovery *r) {
+// What is neither in the chain nor kept is free, whatever it holds. A slot that never had a header
+// may be a new one whose zeros are only in the page cache, and its name likewise.
+static enum err free_slots(struct recovery *r) {
     struct log *log = r->log;
     enum err err = ERR_NONE;
     for (uint32_t i = 0; i < log->scan.slot_count && err == ERR_NONE; i++) {
-        if (log->scan.slots[i].kind != SCAN_BLANK || log->scan.slots[i].junk_end != 0) continue;
-        err = vfs_sync(log_slot_at(log, i)->file);
-        log_slot_at(log, i)->use = SLOT_READY;
-        log->ready_count++;
+        if (log_slot_at(log, i)->use != SLOT_BUSY) continue;
+        if (log->scan.slots[i].kind == SCAN_BLANK) err = vfs_sync(log_slot_at(log, i)->file);
+        log_slot_set_use(log, i, SLOT_READY);
     }
     if (MUTANT(FOUND_NAMES_NOT_SYNCED)) return err;
     if (err == ERR_NONE) err = vfs_sync_dir(log->vfs);
@@ -168,14 +168,8 @@ static enum err keep_aside(struct recovery *r, uint32_t slot, size_t begin, size
 static enum err keep_torn(struct recovery *r) {
     if (!r->end.is_torn) return ERR_NONE;
     r->out->torn_lsn = r->end.lsn;
-    enum err err = ERR_NONE;
-    if (r->has_last && r->end.junk_end > r->last.end)
-        err = keep_aside(r, r->last_slot, r->last.end, r->end.junk_end);
-    const struct scan *scan = &r->log->scan;
-    for (uint32_t i = 0; i < scan->slot_count && err == ERR_NONE; i++)
-        if (scan->slots[i].kind != SCAN_HEADED && scan->slots[i].junk_end != 0)
-            err = keep_aside(r, i, 0, scan->slots[i].junk_end);
-    return err;
+    if (r->end.torn_end == 0) return ERR_NONE;
+    return keep_aside(r, r->last_slot, r->last.end, r->end.torn_end);
 }
 
 // ---- the last batch, written again
@@ -231,6 +225,7 @@ static enum err write_first(struct recovery *r, struct batch_header *header) {
     current->start = LOG_ALIGN + padded;
     current->fill = current->start;
     current->is_new = false;
+    log->slots_min = current->slots_min;
     log->flushed = (struct log_flushed){current->sequence, header->lsn + padded, header->checksum};
     log->durable_lsn = log->flushed.end_lsn;
     return ERR_NONE;
@@ -306,11 +301,16 @@ static enum err continue_afresh(struct recovery *r) {
         batch = mem_dup(r->last_image + r->last.last, r->last.end - r->last.last);
     }
     log->flushed = proven_end(r);
-    if (r->last.batches < 2) log_segment_drop_last(log);
-    if (MUTANT(SEQUENCE_USED_AGAIN) && r->last.batches < 2) log->next_sequence--;
+    const bool is_superseded = r->last.batches < 2;
+    if (is_superseded) log_segment_drop_last(log);
+    if (MUTANT(SUPERSEDED_SLOT_TAKEN) && is_superseded) log_slot_release(log, r->last_slot);
+    if (MUTANT(SEQUENCE_USED_AGAIN) && is_superseded) log->next_sequence--;
     log_segment_begin(log);
     err = has_data ? write_again(r, batch) : write_seal(r);
     mem_free(batch);
+    // Not before the fresh header is durable: until then the old place counts.
+    if (err == ERR_NONE && is_superseded && !MUTANT(SUPERSEDED_SLOT_TAKEN))
+        log_slot_release(log, r->last_slot);
     return err;
 }
 
@@ -329,7 +329,7 @@ static enum err continue_behind_seal(struct recovery *r) {
     if (err == ERR_NONE && !is_trusted) err = vfs_sync(file);
     if (err != ERR_NONE) return fail(r, err, "writing the seal again");
 
-    if (log->options.writes_direct) vfs_write_direct(file);
+    log_slot_direct(log, r->last_slot);
     log->current = (struct log_current){
         .slot = r->last_slot,
         .sequence = header->sequence,
@@ -347,7 +347,7 @@ static enum err continue_behind_seal(struct recovery *r) {
 
 static enum err make_appendable(struct recovery *r) {
     struct log *log = r->log;
-    enum err err = adopt_ready_slots(r);
+    enum err err = free_slots(r);
     if (err == ERR_NONE) err = keep_torn(r);
     if (err != ERR_NONE) return err;
     bool ends_with_seal =
@@ -385,7 +385,7 @@ enum err log_recover(struct log *log, const struct log_visitor *visitor, struct 
     enum err err = read_chain(&r);
     if (err == ERR_NONE) {
         // Two starts with the same seed must not use the same salts.
-        log->epoch++;
+        if (!MUTANT(EPOCH_NOT_RAISED)) log->epoch++;
         rng_init(&log->rng, log->options.seed ^ (log->epoch << 32 ^ log->next_sequence));
         err = make_appendable(&r);
     }

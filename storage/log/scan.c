@@ -5,7 +5,11 @@
 // Failure modes. A file is missing or shorter than it was made: corrupt. A segment ends before its
 // successor says: corrupt, since a segment is begun only when the one before is durable. Behind the
 // end of the last segment (at lsn p) lies something: if it is a batch written when p was known to
-// be durable, corrupt. Otherwise torn: the write that was cut off was never acknowledged.
+// be durable, corrupt. If it is the rest of a batch of this place, torn: the write that was cut off
+// was never acknowledged. Anything else is left from the slot's former segments.
+//
+// Former batches are valid by themselves, and never pass: their salt is not this segment's, and a
+// batch written before p was the log's end says durable_lsn <= p.
 //
 // Why the first batch of a segment says durable_lsn = end of the log before it, and not its own
 // lsn: header and first batch are one write, and after a crash in it the batch may be there and the
@@ -152,6 +156,16 @@ static struct chain_link *list_headed(const struct scan *scan, size_t *count) {
     return links;
 }
 
+// The newest header says how many slots there are at least.
+static enum err check_count(const struct scan *scan, struct fault *fault) {
+    if (scan->chain_count == 0) return ERR_NONE;
+    const struct scan_slot *last = &scan->slots[scan->chain[scan->chain_count - 1]];
+    if (scan->slot_count >= last->header.slots_min) return ERR_NONE;
+    char name[SEGMENT_NAME_BYTES];
+    return fault_set(fault, ERR_CORRUPT, "%s is missing in %s; " WHAT_TO_DO,
+                     segment_name(name, (uint32_t)scan->slot_count), scan->vfs->where);
+}
+
 // Follows the previous-segment numbers from the highest sequence down. Since they fall, one pass
 // over the headers in descending order meets them all.
 static enum err link_chain(struct scan *scan, struct fault *fault) {
@@ -183,7 +197,7 @@ static enum err link_chain(struct scan *scan, struct fault *fault) {
         scan->chain[scan->chain_count - 1 - i] = swapped;
     }
     mem_free(links);
-    return err;
+    return err == ERR_NONE ? check_count(scan, fault) : err;
 }
 
 enum err scan_open(struct scan *scan, struct vfs *vfs, const struct format *format,
@@ -304,34 +318,33 @@ static bool batch_belongs(const struct segment_header *segment, size_t offset, u
     uint64_t durable_lsn = offset == LOG_ALIGN ? segment->prev_end_lsn : lsn;
     if (MUTANT(FIRST_BATCH_PROVES_HEADER) || MUTANT(PROOF_TOO_LOW))
         durable_lsn = batch->durable_lsn;
+    if (MUTANT(SALT_IGNORED))
+        return batch->lsn == lsn && batch->durable_lsn == durable_lsn &&
+               batch->prev_checksum == checksum;
     return batch->lsn == lsn && batch->durable_lsn == durable_lsn && batch->salt == segment->salt &&
-           batch->prev_checksum == checksum;
+           (batch->prev_checksum == checksum || MUTANT(CHAIN_IGNORED));
 }
 
-static enum err read_segment(const struct scan *scan, uint32_t slot, char *image, size_t len,
-                             struct fault *fault) {
-    enum err err = vfs_read_at(scan->slots[slot].file, image, len, 0);
+static enum err read_slot(struct vfs_file *file, uint32_t slot, char *image, size_t len,
+                          struct fault *fault) {
+    enum err err = vfs_read_at(file, image, len, 0);
     if (err == ERR_NONE) return err;
     char name[SEGMENT_NAME_BYTES];
     return fault_set(fault, err, "cannot read %s (%s); check the disk", segment_name(name, slot),
                      err_name(err));
 }
 
-enum err scan_segment(const struct scan *scan, size_t index, char *image, struct scan_segment *out,
-                      struct fault *fault) {
-    uint32_t slot = scan->chain[index];
-    const struct segment_header *header = &scan->slots[slot].header;
-    const struct segment_header *next = NULL;
-    size_t limit = (size_t)scan->format.segment_bytes;
-    if (index + 1 < scan->chain_count) {
-        next = &scan->slots[scan->chain[index + 1]].header;
-        limit = (size_t)(next->prev_end_lsn - header->base_lsn);
-    }
-    enum err err = read_segment(scan, slot, image, limit, fault);
+enum err scan_place(const struct scan_place *place, char *image, struct scan_segment *out,
+                    struct fault *fault) {
+    const struct segment_header *header = place->header;
+    const struct segment_header *next = place->next;
+    size_t limit = place->segment_bytes;
+    if (next != NULL) limit = (size_t)(next->prev_end_lsn - header->base_lsn);
+    enum err err = read_slot(place->file, place->slot, image, limit, fault);
     if (err != ERR_NONE) return err;
 
     char name[SEGMENT_NAME_BYTES];
-    segment_name(name, slot);
+    segment_name(name, place->slot);
     *out = (struct scan_segment){.end = LOG_ALIGN, .checksum = header->prev_checksum};
     struct batch_header batch;
     while (out->end < limit && batch_decode(image + out->end, limit - out->end, &batch) &&
@@ -341,8 +354,8 @@ enum err scan_segment(const struct scan *scan, size_t index, char *image, struct
                              "%s holds a batch at offset %zu whose checksum is right but whose "
                              "records make no sense; " WHAT_TO_DO " and report this",
                              name, out->end);
-        if (scan->observer.batch != NULL)
-            scan->observer.batch(scan->observer.context, slot, out->end, &batch);
+        if (place->observer != NULL && place->observer->batch != NULL)
+            place->observer->batch(place->observer->context, place->slot, out->end, &batch);
         out->batches++;
         out->last = out->end;
         out->last_header = batch;
@@ -358,85 +371,140 @@ enum err scan_segment(const struct scan *scan, size_t index, char *image, struct
                      name, out->end);
 }
 
+enum err scan_segment(const struct scan *scan, size_t index, char *image, struct scan_segment *out,
+                      struct fault *fault) {
+    const uint32_t slot = scan->chain[index];
+    const bool is_last = index + 1 == scan->chain_count;
+    const struct scan_place place = {
+        .file = scan->slots[slot].file,
+        .slot = slot,
+        .segment_bytes = (size_t)scan->format.segment_bytes,
+        .header = &scan->slots[slot].header,
+        .next = is_last ? NULL : &scan->slots[scan->chain[index + 1]].header,
+        .observer = &scan->observer,
+    };
+    return scan_place(&place, image, out, fault);
+}
+
 // ---- behind the end
-
-static size_t junk_end_of(const char *image, size_t from, size_t to) {
-    size_t end = 0;
-    for (size_t at = from; at < to; at += LOG_ALIGN)
-        if (!segment_is_zero(image + at, num_min(LOG_ALIGN, to - at)))
-            end = num_min(at + LOG_ALIGN, to);
-    return end;
-}
-
-// The offset of a batch that proves that position `lsn` was durable; 0: none. `salt`: of the
-// segment, NULL when its header is not known.
-static size_t find_proof(const struct scan *scan, const char *image, size_t from, size_t to,
-                         uint64_t lsn, const struct segment_header *header) {
-    if (MUTANT(ROT_TAKEN_FOR_TORN)) return 0;
-    for (size_t at = from; at + LOG_ALIGN <= to; at += LOG_ALIGN) {
-        struct batch_header batch;
-        if (!batch_decode(image + at, to - at, &batch)) continue;
-        if (header != NULL && (batch.salt != header->salt || batch.lsn != header->base_lsn + at))
-            continue;
-        if (batch.lsn % scan->format.segment_bytes == at && batch.durable_lsn > lsn) return at;
-    }
-    return 0;
-}
 
 struct proof {
     uint32_t slot;
     size_t offset; // 0: none
 };
 
-static enum err search_spares(struct scan *scan, uint64_t lsn, char *scratch, struct scan_end *out,
-                              struct proof *proof, struct fault *fault) {
+// Whether a batch that is valid by itself lies where it says it does.
+static bool is_at_home(const struct scan *scan, size_t at, const struct segment_header *header,
+                       const struct batch_header *batch) {
+    if (header != NULL) return batch->salt == header->salt && batch->lsn == header->base_lsn + at;
+    return batch->lsn % scan->format.segment_bytes == at;
+}
+
+static bool proves(const struct batch_header *batch, uint64_t lsn) {
+    if (MUTANT(ROT_TAKEN_FOR_TORN)) return false;
+    if (MUTANT(FORMER_BATCH_PROVES)) return true;
+    return batch->lsn > lsn && batch->durable_lsn > lsn;
+}
+
+// The offset of a batch that proves that position `lsn` was durable; 0: none. `header`: of the
+// segment, NULL when it is not known. `has_stray` is set when a batch is met that the log would
+// have gone on with, had its segment's header come to the disk, too.
+static size_t find_proof(const struct scan *scan, const char *image, size_t from, size_t to,
+                         uint64_t lsn, const struct segment_header *header, bool *has_stray) {
+    for (size_t at = from; at + LOG_ALIGN <= to; at += LOG_ALIGN) {
+        struct batch_header batch;
+        if (!batch_decode(image + at, to - at, &batch)) continue;
+        if (!is_at_home(scan, at, header, &batch)) continue;
+        if (proves(&batch, lsn)) return at;
+        if (batch.lsn > lsn) *has_stray = true;
+    }
+    return 0;
+}
+
+// Behind what is left at `at` of a batch of this segment that was cut off; 0: nothing is. Anything
+// else may lie there from the slot's former segments.
+static size_t torn_end_of(const char *image, size_t at, size_t bytes,
+                          const struct segment_header *header) {
+    struct batch_header batch;
+    if (!batch_peek(image + at, bytes - at, &batch)) return 0;
+    if (batch.salt != header->salt || batch.lsn != header->base_lsn + at) return 0;
+    const size_t len = num_max(batch_padded(num_min(batch.bytes, bytes)), LOG_ALIGN);
+    return num_min(at + len, bytes);
+}
+
+// Slots without a valid header may be those of lost segments. Any other free slot held a segment
+// before the last one, and what it was to hold next was never acknowledged (its header would be
+// there): it is not read, so that a start does not take longer the more slots are free.
+static enum err search_blank(struct scan *scan, uint64_t lsn, char *scratch, struct scan_end *out,
+                             struct proof *proof, struct fault *fault) {
     for (uint32_t i = 0; i < scan->slot_count && proof->offset == 0; i++) {
-        struct scan_slot *slot = &scan->slots[i];
+        const struct scan_slot *slot = &scan->slots[i];
         if (slot->kind == SCAN_HEADED) continue;
-        size_t len = (size_t)num_min((size_t)slot->size, (size_t)scan->format.segment_bytes);
-        enum err err = read_segment(scan, i, scratch, len, fault);
+        const size_t len = (size_t)num_min(slot->size, scan->format.segment_bytes);
+        enum err err = read_slot(slot->file, i, scratch, len, fault);
         if (err != ERR_NONE) return err;
-        slot->junk_end = junk_end_of(scratch, 0, len);
-        if (slot->junk_end == 0) continue;
-        out->is_torn = true;
-        *proof = (struct proof){i, find_proof(scan, scratch, LOG_ALIGN, len, lsn, NULL)};
+        bool has_stray = false;
+        const size_t at = find_proof(scan, scratch, LOG_ALIGN, len, lsn, NULL, &has_stray);
+        *proof = (struct proof){i, at};
+        if (has_stray && !MUTANT(STRAY_BATCH_IGNORED)) out->is_torn = true;
     }
     return ERR_NONE;
+}
+
+struct place {
+    char name[2 * SEGMENT_NAME_BYTES];
+    size_t offset;
+};
+
+static enum err refuse_rot(const struct place *damaged, const struct proof *proof,
+                           struct fault *fault) {
+    char witness[SEGMENT_NAME_BYTES];
+    return fault_set(fault, ERR_CORRUPT,
+                     "%s is damaged at offset %zu (or the header of %s is), and these bytes were "
+                     "acknowledged: the batch in %s at offset %zu was written when they were on "
+                     "disk; " WHAT_TO_DO,
+                     damaged->name, damaged->offset, segment_name(witness, proof->slot), witness,
+                     proof->offset);
+}
+
+// A checkpoint is made of segments behind which another one was durable.
+static enum err check_reaches_checkpoint(const struct scan *scan, const struct scan_segment *last,
+                                         const struct scan_end *end, const struct place *damaged,
+                                         struct fault *fault) {
+    const bool is_behind =
+        last == NULL || last->batches == 0 ? end->lsn >= scan->from_lsn : end->lsn > scan->from_lsn;
+    if (is_behind || scan->from_lsn == 0) return ERR_NONE;
+    return fault_set(fault, ERR_CORRUPT,
+                     "%s is damaged at offset %zu, or a later segment is missing: the log ends at "
+                     "position %llu, and the checkpoint is of position %llu; " WHAT_TO_DO,
+                     damaged->name, damaged->offset, (unsigned long long)end->lsn,
+                     (unsigned long long)scan->from_lsn);
 }
 
 enum err scan_end(struct scan *scan, const char *image, const struct scan_segment *last,
                   char *scratch, struct scan_end *out, struct fault *fault) {
     *out = (struct scan_end){0};
     struct proof proof = {0};
-    char damaged[2 * SEGMENT_NAME_BYTES] = "the first segment";
-    size_t damaged_at = 0;
+    struct place damaged = {.name = "the first segment"};
     if (last != NULL) {
-        uint32_t slot = scan->chain[scan->chain_count - 1];
+        const uint32_t slot = scan->chain[scan->chain_count - 1];
         const struct segment_header *header = &scan->slots[slot].header;
-        size_t bytes = (size_t)scan->format.segment_bytes;
-        segment_name(damaged, slot);
-        damaged_at = last->end;
+        const size_t bytes = (size_t)scan->format.segment_bytes;
+        segment_name(damaged.name, slot);
+        damaged.offset = last->end;
         out->lsn = last->batches > 0 ? header->base_lsn + last->end : header->prev_end_lsn;
-        out->junk_end = junk_end_of(image, last->end, bytes);
-        out->is_torn = out->junk_end != 0 || last->batches == 0;
-        proof = (struct proof){slot,
-                               find_proof(scan, image, last->end, out->junk_end, out->lsn, header)};
+        if (!MUTANT(TORN_BATCH_IGNORED))
+            out->torn_end = torn_end_of(image, last->end, bytes, header);
+        // A header without its batch is the rest of an unfinished write, too.
+        out->is_torn = out->torn_end != 0 || last->batches == 0;
+        bool has_stray = false;
+        proof.offset = find_proof(scan, image, last->end, bytes, out->lsn, header, &has_stray);
+        proof.slot = slot;
     }
     if (proof.offset == 0) {
-        enum err err = search_spares(scan, out->lsn, scratch, out, &proof, fault);
+        enum err err = search_blank(scan, out->lsn, scratch, out, &proof, fault);
         if (err != ERR_NONE) return err;
     }
-    if (proof.offset == 0 && out->lsn >= scan->from_lsn) return ERR_NONE;
-    if (proof.offset == 0)
-        return fault_set(fault, ERR_CORRUPT,
-                         "%s is damaged at offset %zu: the log ends there, at position %llu, and "
-                         "the checkpoint is of position %llu; " WHAT_TO_DO,
-                         damaged, damaged_at, (unsigned long long)out->lsn,
-                         (unsigned long long)scan->from_lsn);
-    char witness[SEGMENT_NAME_BYTES];
-    return fault_set(fault, ERR_CORRUPT,
-                     "%s is damaged at offset %zu (or the header of %s is), and these bytes were "
-                     "acknowledged: the batch in %s at offset %zu was written when they were on "
-                     "disk; " WHAT_TO_DO,
-                     damaged, damaged_at, segment_name(witness, proof.slot), witness, proof.offset);
+    if (proof.offset != 0) return refuse_rot(&damaged, &proof, fault);
+    return check_reaches_checkpoint(scan, last, out, &damaged, fault);
 }

@@ -17,7 +17,7 @@
 
 enum scan_kind {
     SCAN_HEADED, // has a valid header
-    SCAN_BLANK,  // has none; scan_end tells zeros from left-overs
+    SCAN_BLANK,  // has none: new, or a header that was cut or rotted
     SCAN_SHORT,  // the newest file, its making was interrupted
 };
 
@@ -28,8 +28,6 @@ struct scan_slot {
     bool has_damaged_copy; // of the header; the other one was good
     bool is_in_chain;      // part of the log behind the checkpoint
     bool is_kept;          // before it, and its state refers to it; neither: the slot is free
-    size_t junk_end;       // BLANK and SHORT, set by scan_end: behind the last block that is not
-                           // zero; 0: all are
     struct segment_header header;
 };
 
@@ -68,8 +66,8 @@ struct scan_segment {
 // What lies behind the last valid batch.
 struct scan_end {
     uint64_t lsn;    // of the place where the next batch is missing; 0: the log is empty
-    size_t junk_end; // in the last segment: behind the last block that is not zero; 0: all are
-    bool is_torn;    // there is junk, here or in a slot that should be zero
+    size_t torn_end; // in the last segment: behind the batch at that place that was cut; 0: none
+    bool is_torn;    // there is one, or the rest of a segment whose first write was cut
 };
 
 // Lists the slots, opens them, reads their headers and links the chain. ERR_CORRUPT when a file is
@@ -81,6 +79,19 @@ void scan_close(struct scan *scan); // closes the files unless they were taken
 // Drops from the chain what the checkpoint covers and finds the segments that it keeps. NULL: none,
 // the chain has to reach back to the very beginning. ERR_CORRUPT when a segment is missing.
 enum err scan_adopt(struct scan *scan, const struct log_checkpoint *checkpoint,
+                    struct fault *fault);
+
+// A segment's place by itself, for those who read without a scan.
+struct scan_place {
+    struct vfs_file *file;
+    uint32_t slot;
+    size_t segment_bytes;
+    const struct segment_header *header;
+    const struct segment_header *next;    // of the segment behind it; NULL: it is the last
+    const struct scan_observer *observer; // may be NULL
+};
+// As scan_segment. Any thread.
+enum err scan_place(const struct scan_place *place, char *image, struct scan_segment *out,
                     struct fault *fault);
 
 // Reads segment `index` of the chain into `image` (segment_bytes) and verifies every batch and

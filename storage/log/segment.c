@@ -17,7 +17,8 @@
 //  112     8    checksum of the last batch before prev_end_lsn
 //  120     8    epoch
 //  128     8    wall time, milliseconds since 1970
-//  136   376    zero
+//  136     4    slots_min
+//  140   372    zero
 #include "storage/log/segment.h"
 
 #include <stdio.h>
@@ -47,6 +48,7 @@ enum {
     AT_PREV_CHECKSUM = 112,
     AT_EPOCH = 120,
     AT_WALL = 128,
+    AT_SLOTS_MIN = 136,
     ZERO_PIECE_BYTES = 1 << 20,
     // Zeros are synced in steps, so that the flush of a commit that comes meanwhile does not find
     // the device busy with 64 MiB of them.
@@ -76,6 +78,7 @@ void segment_encode(char *block, const struct segment_header *header) {
     store_u64le(block + AT_PREV_CHECKSUM, header->prev_checksum);
     store_u64le(block + AT_EPOCH, header->epoch);
     store_u64le(block + AT_WALL, (uint64_t)header->wall_ms);
+    store_u32le(block + AT_SLOTS_MIN, header->slots_min);
     store_u64le(block + AT_CHECKSUM, checksum_of(block));
     memcpy(block + COPY_DISTANCE, block, COPY_BYTES);
 }
@@ -92,6 +95,11 @@ bool segment_decode(const char *block, struct segment_header *out, bool *has_dam
     *has_damaged_copy = first != second;
     if (!first && !second) return false;
     const char *copy = first ? block : block + COPY_DISTANCE;
+    // Both may be valid and differ: the write that was to make the slot another segment's was cut.
+    const bool is_newer =
+        first && second && !MUTANT(FIRST_HEADER_COPY_WINS) &&
+        load_u64le(block + COPY_DISTANCE + AT_SEQUENCE) > load_u64le(block + AT_SEQUENCE);
+    if (is_newer) copy = block + COPY_DISTANCE;
     *out = (struct segment_header){
         .version = load_u32le(copy + AT_VERSION),
         .features = {load_u64le(copy + AT_INCOMPATIBLE), load_u64le(copy + AT_READ_ONLY),
@@ -105,6 +113,7 @@ bool segment_decode(const char *block, struct segment_header *out, bool *has_dam
         .prev_checksum = load_u64le(copy + AT_PREV_CHECKSUM),
         .epoch = load_u64le(copy + AT_EPOCH),
         .wall_ms = (int64_t)load_u64le(copy + AT_WALL),
+        .slots_min = load_u32le(copy + AT_SLOTS_MIN),
     };
     memcpy(out->uuid, copy + AT_UUID, FORMAT_UUID_BYTES);
     return true;
@@ -160,13 +169,9 @@ enum err segment_create(struct vfs *vfs, uint32_t slot, size_t segment_bytes, un
     return err;
 }
 
-enum err segment_wipe(struct vfs *vfs, struct vfs_file *file, size_t segment_bytes) {
+enum err segment_finish(struct vfs *vfs, struct vfs_file *file, size_t segment_bytes) {
     enum err err = vfs_truncate(file, segment_bytes);
     if (err == ERR_NONE) err = write_zeros(file, segment_bytes);
     if (err == ERR_NONE) err = vfs_sync_dir(vfs);
     return err;
-}
-
-bool segment_is_zero(const char *bytes, size_t len) {
-    return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
 }

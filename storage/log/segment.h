@@ -24,12 +24,14 @@ struct segment_header {
     uint64_t prev_checksum; // of its last batch before that end
     uint64_t epoch;
     int64_t wall_ms;
+    uint32_t slots_min; // slot files there are at least while no later header is on disk
 };
 
 // Writes the header block (LOG_ALIGN bytes), both copies.
 void segment_encode(char *block, const struct segment_header *header);
 
-// Reads a header block. False: no copy is valid. `has_damaged_copy`: one of the two is not.
+// Reads a header block: of two valid copies that differ the one with the higher sequence. False: no
+// copy is valid. `has_damaged_copy`: one of the two is not.
 bool segment_decode(const char *block, struct segment_header *out, bool *has_damaged_copy);
 
 enum { SEGMENT_NAME_BYTES = 16 };
@@ -44,10 +46,7 @@ bool segment_parse_name(const char *name, uint32_t *slot);
 enum err segment_create(struct vfs *vfs, uint32_t slot, size_t segment_bytes, unsigned flags,
                         struct vfs_file **out);
 
-// Writes zeros over the whole of an existing slot and syncs it.
-enum err segment_wipe(struct vfs *vfs, struct vfs_file *file, size_t segment_bytes);
-
-// Whether all bytes are zero.
-bool segment_is_zero(const char *bytes, size_t len);
+// Goes on with a slot whose making was interrupted: full size, zeros, synced.
+enum err segment_finish(struct vfs *vfs, struct vfs_file *file, size_t segment_bytes);
 
 #endif

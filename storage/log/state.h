@@ -24,11 +24,11 @@ enum {
 };
 
 enum slot_use {
-    SLOT_READY,  // zeros, durable
-    SLOT_IN_USE, // a segment of the log
-    SLOT_PINNED, // given back, but read
-    SLOT_DIRTY,  // left-overs; has to be wiped before it is used
-    SLOT_WIPING, // by the slot job in flight
+    SLOT_READY,      // may hold the next segment; durable, of full size, any bytes in it
+    SLOT_IN_USE,     // a segment of the log
+    SLOT_PINNED,     // its segment is not needed any more, but it is being read
+    SLOT_UNFINISHED, // its making was interrupted: only the last can be so
+    SLOT_BUSY,       // the slot job in flight has it
 };
 
 struct log_slot {
@@ -36,7 +36,8 @@ struct log_slot {
     struct tail_image *image; // NULL: not in the tail
     uint64_t sequence;        // IN_USE
     enum slot_use use;
-    uint32_t pins; // reads in flight
+    uint32_t pins;  // reads in flight
+    bool is_direct; // writes go past the page cache
 };
 
 struct log_segment {
@@ -51,10 +52,11 @@ struct log_current {
     uint64_t base_lsn;
     uint64_t salt;
     char *image;
-    size_t start;    // of the open batch, or where it will begin; a multiple of LOG_ALIGN
-    size_t fill;     // behind its last record; equal to start: no batch is open
-    uint32_t frames; // that ended in it
-    bool is_new;     // the header goes out with the next batch
+    size_t start;       // of the open batch, or where it will begin; a multiple of LOG_ALIGN
+    size_t fill;        // behind its last record; equal to start: no batch is open
+    uint32_t frames;    // that ended in it
+    bool is_new;        // the header goes out with the next batch
+    uint32_t slots_min; // for the header
 };
 
 // The log behind which the next batch to be flushed goes.
@@ -71,6 +73,7 @@ struct log_flush {
     uint64_t sequence;
     size_t offset; // of the batch
     bool has_segment_header;
+    uint32_t slots_min; // for the segment header
     struct batch_header header;
     enum log_sync_method sync_method;
     unsigned sync_delay_us;
@@ -78,14 +81,21 @@ struct log_flush {
     uint64_t took_us; // set by run
 };
 
+enum slot_task {
+    SLOT_MAKE,   // a new file at the end of the table
+    SLOT_FINISH, // the last one, whose making was interrupted
+    SLOT_REMOVE, // the last one
+};
+
 struct log_slots {
     struct vfs *vfs;
-    struct vfs_file *file; // wiped: the slot's; made: set by run
+    struct vfs_file *file; // MAKE: set by run; REMOVE: closed by run when the file is gone
     uint32_t slot;
-    bool is_wipe;
+    enum slot_task task;
     size_t segment_bytes;
     unsigned file_flags;
     int64_t now_ms;
+    bool is_removed; // REMOVE: the name is gone, durably or not
 };
 
 struct log {
@@ -100,12 +110,19 @@ struct log {
     bool is_recovered;
 
     struct log_slot *chunks[SLOT_CHUNKS_MAX];
+    uint32_t ready_in[SLOT_CHUNKS_MAX]; // slots READY in each piece
     uint32_t slot_count;
     uint32_t ready_count;
+    uint32_t top_slot;  // highest that holds a segment, or did since the last checkpoint
+    uint32_t slots_min; // files that the newest header on disk, or one on its way, counts on
     struct log_segment *segments; // ascending by sequence
     size_t segment_count;
     size_t segment_cap;
-    uint64_t checkpoint_lsn; // of the newest durable one; 0: none
+    uint64_t checkpoint_lsn;      // of the newest durable one; 0: none
+    unsigned checkpoint_count;    // that came to be durable since the start
+    uint64_t checkpoint_sequence; // of the newest segment then
+    uint64_t slots_peak;          // most slots needed at once since the last checkpoint
+    uint64_t slots_peak_before;   // between that one and the one before it
     struct tail tail;
 
     struct log_current current;
@@ -127,6 +144,9 @@ struct log {
     uint32_t slots_needed; // ready slots the last frame that had to wait asked for
     int64_t retry_slots_ms;
     bool is_full;
+    bool is_at_disk_max;  // full because of the option
+    bool has_lost_shrink; // a removed name may come back: no lower one is removed any more
+    uint64_t other_bytes; // of files beside the slots that count for disk_max_bytes
 
     uint64_t batch_count;
     uint64_t batch_bytes;
@@ -134,6 +154,9 @@ struct log {
     uint64_t record_count;
     uint64_t seal_count;
     uint64_t slot_failures;
+    uint64_t slots_made;
+    uint64_t slots_removed;
+    uint64_t recycled_count;
     struct histogram sync_us;
     struct histogram batch_frames;
 };
@@ -142,13 +165,33 @@ struct log {
 
 struct log_slot *log_slot_at(const struct log *log, uint32_t slot);
 uint32_t log_slot_add(struct log *log, struct vfs_file *file, enum slot_use use);
+void log_slot_pop(struct log *log); // the last, which is BUSY and whose file is closed
+void log_slot_set_use(struct log *log, uint32_t slot, enum slot_use use);
+// Its segment is not needed any more: READY, or PINNED until the last unpin.
+void log_slot_release(struct log *log, uint32_t slot);
 unsigned log_file_flags(const struct log *log); // for files that are written
+// From now on the slot's file is written past the page cache, if that is wished; written: not any
+// more.
+void log_slot_direct(struct log *log, uint32_t slot);
+void log_slot_written(struct log *log, uint32_t slot);
 // Begins the next segment in the lowest ready slot, which must exist.
 void log_segment_begin(struct log *log);
 void log_segment_add(struct log *log, uint64_t sequence, uint32_t slot);
-void log_segment_drop_last(struct log *log); // it is superseded; its slot becomes dirty
+// It is superseded; its slot stays IN_USE until the caller releases it.
+void log_segment_drop_last(struct log *log);
 struct tail_image *log_image_take(struct log *log, uint32_t slot);
-// Makes a ready slot here and now if there is none; used at start only.
+void log_image_trim(struct log *log); // gives one back that the tail has too many
+
+// ---- room.c
+
+// Ready slots that the log wants to have.
+uint32_t log_slots_wanted(const struct log *log);
+// To be called when more slots are in use or wanted than before.
+void log_note_slots_peak(struct log *log);
+
+// ---- slot_job.c
+
+// Makes a ready slot here and now if there is none; used at start only, whatever disk_max_bytes.
 enum err log_slot_ensure(struct log *log, struct fault *fault);
 
 // ---- log.c

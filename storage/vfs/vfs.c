@@ -53,8 +53,8 @@ enum err vfs_write_at(struct vfs_file *file, const void *from, size_t len, uint6
     return ERR_NONE;
 }
 
-void vfs_write_direct(struct vfs_file *file) {
-    if (file->vfs->ops->write_direct != NULL) file->vfs->ops->write_direct(file);
+void vfs_write_direct(struct vfs_file *file, bool is_direct) {
+    if (file->vfs->ops->write_direct != NULL) file->vfs->ops->write_direct(file, is_direct);
 }
 
 enum err vfs_sync(struct vfs_file *file) {

@@ -44,8 +44,8 @@ struct vfs_ops {
                         size_t *done);
     enum err (*write_at)(struct vfs_file *file, const void *from, size_t len, uint64_t offset,
                          size_t *done);
-    void (*write_direct)(struct vfs_file *file); // NULL: there is no cache to bypass
-    enum err (*sync)(struct vfs_file *file);     // fdatasync
+    void (*write_direct)(struct vfs_file *file, bool is_direct); // NULL: no cache to bypass
+    enum err (*sync)(struct vfs_file *file);                     // fdatasync
     enum err (*size)(struct vfs_file *file, uint64_t *out);
     enum err (*truncate)(struct vfs_file *file, uint64_t size);
     enum err (*rename)(struct vfs *vfs, const char *from, const char *to);
@@ -75,9 +75,10 @@ enum err vfs_read_some(struct vfs_file *file, void *into, size_t len, uint64_t o
 // Writes all; repeats short writes. After an error nothing is known about the range.
 enum err vfs_write_at(struct vfs_file *file, const void *from, size_t len, uint64_t offset);
 // From now on writes to the file bypass the page cache where the system can: nothing is copied, and
-// a sync finds nothing left to write. Neither more nor less durable than before. It ends with the
-// first read or write that the system cannot do that way (not aligned to 4096 bytes).
-void vfs_write_direct(struct vfs_file *file);
+// a sync finds nothing left to write. Neither more nor less durable than before. It ends with
+// `is_direct` false, or with the first read or write that the system cannot do that way (not
+// aligned to 4096 bytes); to be ended before other threads read the file.
+void vfs_write_direct(struct vfs_file *file, bool is_direct);
 enum err vfs_sync(struct vfs_file *file);
 enum err vfs_size(struct vfs_file *file, uint64_t *out);
 enum err vfs_truncate(struct vfs_file *file, uint64_t size);

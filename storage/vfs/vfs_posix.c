@@ -119,9 +119,11 @@ static enum err posix_write_at(struct vfs_file *file, const void *from, size_t l
     return ERR_NONE;
 }
 
-static void posix_write_direct(struct vfs_file *file) {
+static void posix_write_direct(struct vfs_file *file, bool is_direct) {
     int flags = fcntl(posix_fd(file), F_GETFL);
-    if (flags >= 0) (void)fcntl(posix_fd(file), F_SETFL, flags | O_DIRECT); // a wish
+    if (flags < 0) return;
+    flags = is_direct ? flags | O_DIRECT : flags & ~O_DIRECT;
+    (void)fcntl(posix_fd(file), F_SETFL, flags); // a wish
 }
 
 static enum err posix_sync(struct vfs_file *file) {

@@ -4,6 +4,9 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
+#include "storage/log/batch.h"
+#include "storage/log/record.h"
+#include "storage/log/segment.h"
 
 enum {
     RECORD_TYPE = 7,
@@ -17,7 +20,7 @@ enum {
     AT_REF_ID = 24, // 0: refers to nothing
     AT_REF_LSN = 32,
     META_BYTES = 40,
-    RECORDS_MAX = 8,
+    RECORDS_MAX = LOG_MODEL_RECORDS_MAX,
 };
 
 static void trace_sink(void *context, enum trace_level level, const char *event, const char *text) {
@@ -37,7 +40,7 @@ bool log_model_saw(const struct log_model *model, const char *event) {
 }
 
 void log_model_init(struct log_model *model, uint64_t seed, uint64_t capacity_bytes) {
-    *model = (struct log_model){.next_id = 1};
+    *model = (struct log_model){.next_id = 1, .live_percent = 20};
     model->disk = memory_disk_new(seed, capacity_bytes);
     rng_init(&model->rng, seed + 1);
     model->trace = (struct trace){.level = TRACE_DEBUG, .sink = trace_sink};
@@ -69,10 +72,35 @@ static void push_frame(struct log_model *model, uint64_t id) {
         model->cap = model->cap == 0 ? 64 : model->cap * 2;
         model->frames = mem_realloc(model->frames, model->cap * sizeof *model->frames);
     }
-    model->frames[model->count++] = (struct log_model_frame){.id = id};
+    model->frames[model->count++] = (struct log_model_frame){.id = id, .is_live = true};
 }
 
 // ---- recovering
+
+// ERR_IO: the machine died meanwhile.
+static enum err check_payload(const struct log_model *model, const struct log_model_frame *frame) {
+    uint32_t slot = 0;
+    uint32_t offset = 0;
+    must(log_locate(model->log, frame->payload_lsn, &slot, &offset));
+    must(log_lsn_at(model->log, slot, offset) == frame->payload_lsn);
+    const size_t len = frame->payload_len;
+    char *expected = mem_alloc(len);
+    char *bytes = mem_alloc(len);
+    make_payload(frame->id, 0, expected, len);
+    const uint32_t hash = hash_payload(slice_of(expected, len));
+    const struct slice resident = log_resident(model->log, slot, offset, len);
+    must(resident.data == NULL || memcmp(resident.data, expected, len) == 0);
+    const enum err err = log_read(model->log, slot, offset, len, hash, bytes);
+    must(err == ERR_IO || (err == ERR_NONE && memcmp(bytes, expected, len) == 0));
+    mem_free(expected);
+    mem_free(bytes);
+    return err;
+}
+
+void log_model_read_all(const struct log_model *model) {
+    for (size_t i = 0; i < model->acked; i++)
+        if (model->frames[i].is_live) (void)check_payload(model, &model->frames[i]);
+}
 
 // The reference names the place at which its target was handed over just now, and the bytes are
 // there. ERR_IO: the machine died meanwhile.
@@ -86,19 +114,7 @@ static enum err check_reference(const struct log_model *model, const char *meta)
         if (model->frames[i].id == id) target = &model->frames[i];
     must(target != NULL && target->payload_lsn == lsn && target->payload_len == len);
 
-    uint32_t slot = 0;
-    uint32_t offset = 0;
-    must(log_locate(model->log, lsn, &slot, &offset));
-    must(log_lsn_at(model->log, slot, offset) == lsn);
-    char *expected = mem_alloc(len);
-    char *bytes = mem_alloc(len);
-    make_payload(id, 0, expected, len);
-    uint32_t hash = hash_payload(slice_of(expected, len));
-    enum err err = log_read(model->log, slot, offset, len, hash, bytes);
-    must(err == ERR_IO || (err == ERR_NONE && memcmp(bytes, expected, len) == 0));
-    mem_free(expected);
-    mem_free(bytes);
-    return err;
+    return check_payload(model, target);
 }
 
 static enum err visit(void *context, const struct log_record *record) {
@@ -118,10 +134,12 @@ static enum err visit(void *context, const struct log_record *record) {
     must(record->payload.len == num_align_up(len, 8));
     must(memcmp(record->payload.data, expected, len) == 0);
     mem_free(expected);
+    const uint64_t lsn = log_lsn_at(model->log, record->slot, record->payload_offset);
     if (index == 0) {
-        frame->payload_lsn = log_lsn_at(model->log, record->slot, record->payload_offset);
+        frame->payload_lsn = lsn;
         must(frame->payload_len == len);
     }
+    frame->fence_lsn = lsn + record->payload.len;
     enum err err = check_reference(model, meta);
     if (err != ERR_NONE) return fault_set(&model->fault, err, "the visitor could not read");
     model->seen_records++;
@@ -141,6 +159,12 @@ static void relocate(void *context, uint8_t type, char *meta, size_t meta_len, u
     if (lsn >= from_lsn && lsn < to_lsn) store_u64le(meta + AT_REF_LSN, lsn + delta);
 }
 
+static struct log_checkpoint as_log_checkpoint(const struct log_model *model) {
+    return (struct log_checkpoint){.lsn = model->checkpoint.lsn,
+                                   .kept = model->checkpoint.kept,
+                                   .kept_count = model->checkpoint.kept_count};
+}
+
 enum err log_model_start(struct log_model *model) {
     must(model->log == NULL && model->vfs == NULL);
     model->events_len = 0;
@@ -151,10 +175,12 @@ enum err log_model_start(struct log_model *model) {
     model->options.seed = rng_next(&model->rng);
     model->vfs = memory_disk_open(model->disk);
     struct log_visitor visitor = {model, visit, relocate};
-    model->seen = 0;
+    model->seen = model->checkpoint.frames;
     model->seen_records = 0;
+    const struct log_checkpoint checkpoint = as_log_checkpoint(model);
     enum err err = log_open(&model->log, model->vfs, &model->options, &model->fault);
-    if (err == ERR_NONE) err = log_adopt(model->log, NULL, &model->fault);
+    if (err == ERR_NONE)
+        err = log_adopt(model->log, checkpoint.lsn == 0 ? NULL : &checkpoint, &model->fault);
     if (err == ERR_NONE) err = log_recover(model->log, &visitor, &model->recovery, &model->fault);
     if (err != ERR_NONE) {
         must(model->fault.err == err && model->fault.text[0] != '\0');
@@ -167,6 +193,7 @@ enum err log_model_start(struct log_model *model) {
     must(!log_wants_seal(model->log));
     model->count = model->seen;
     model->acked = model->seen;
+    log_model_read_all(model);
     return ERR_NONE;
 }
 
@@ -197,12 +224,16 @@ static bool prepare(struct log_model *model, size_t bytes, size_t records) {
     return room == LOG_READY;
 }
 
-// Sometimes a reference to an earlier frame's first payload, or to that of this one.
-static void put_reference(struct log_model *model, char *meta) {
+// Sometimes a reference to the first payload of an earlier frame that is alive (mostly a late one),
+// or to that of this one.
+static void put_reference(struct log_model *model, char *meta, uint64_t *ref) {
     if (rng_below(&model->rng, 2) == 0) return;
-    size_t back = (size_t)rng_below(&model->rng, num_min(model->count, 4));
+    size_t reach = rng_below(&model->rng, 4) == 0 ? model->count : 4;
+    size_t back = (size_t)rng_below(&model->rng, num_min(model->count, reach));
     const struct log_model_frame *target = &model->frames[model->count - 1 - back];
     if (target->payload_lsn == 0) return; // its own first record is only being made
+    if (!target->is_live) return;
+    *ref = target->id;
     store_u64le(meta + AT_REF_ID, target->id);
     store_u64le(meta + AT_REF_LSN, target->payload_lsn);
     store_u32le(meta + AT_REF_LEN, target->payload_len);
@@ -225,7 +256,7 @@ bool log_model_append(struct log_model *model, size_t bytes) {
         store_u32le(meta + AT_INDEX, i);
         store_u32le(meta + AT_COUNT, records);
         store_u32le(meta + AT_LEN, (uint32_t)len);
-        put_reference(model, meta);
+        put_reference(model, meta, &frame->refs[i]);
         struct slice piece = slice_of(payload, len);
         struct log_record record =
             log_append(model->log, RECORD_TYPE, slice_of(meta, META_BYTES), &piece, 1);
@@ -267,4 +298,106 @@ bool log_model_flush(struct log_model *model) {
 bool log_model_seal(struct log_model *model) {
     struct log_flush *flush = log_seal_begin(model->log);
     return flush == NULL || finish_flush(model, flush);
+}
+
+// ---- checkpoints
+
+// Whether a frame is open where the segment begins. It may be one that a crash left without an end
+// and the model does not know any more.
+static bool is_frame_open(const char *segment) {
+    const struct batch_header batch = batch_get(segment + LOG_ALIGN);
+    if (batch.bytes == BATCH_HEADER_BYTES) return false; // a seal
+    return (record_get(segment + LOG_ALIGN + BATCH_HEADER_BYTES).flags & RECORD_BEGIN) == 0;
+}
+
+// The start of a segment whose header is durable: where the one before it ends. Drawn from those
+// behind the last checkpoint; 0: there is none.
+static uint64_t draw_end(struct log_model *model, bool *is_open) {
+    uint64_t drawn = 0;
+    uint64_t count = 0;
+    char name[SEGMENT_NAME_BYTES];
+    for (uint32_t i = 0; memory_disk_has(model->disk, segment_name(name, i)); i++) {
+        struct segment_header header;
+        bool has_damaged_copy = false;
+        uint32_t slot = 0;
+        uint32_t offset = 0;
+        if (memory_disk_size(model->disk, name) < LOG_ALIGN) continue;
+        if (!segment_decode(memory_disk_bytes(model->disk, name), &header, &has_damaged_copy))
+            continue;
+        if (!log_locate(model->log, header.base_lsn, &slot, &offset) || slot != i) continue;
+        if (header.base_lsn + LOG_ALIGN >= log_durable_lsn(model->log)) continue;
+        if (header.prev_end_lsn <= model->checkpoint.lsn) continue;
+        const bool is_drawn = model->draws_newest ? header.prev_end_lsn > drawn
+                                                  : rng_below(&model->rng, ++count) == 0;
+        if (!is_drawn) continue;
+        drawn = header.prev_end_lsn;
+        *is_open = is_frame_open(memory_disk_bytes(model->disk, name));
+    }
+    return drawn;
+}
+
+static uint64_t begin_of(const struct log_model_frame *frame) {
+    return frame->payload_lsn - META_BYTES - LOG_RECORD_HEADER_BYTES;
+}
+
+static struct log_model_frame *frame_of(const struct log_model *model, uint64_t id) {
+    for (size_t i = 0; i < model->count; i++)
+        if (model->frames[i].id == id) return &model->frames[i];
+    return NULL;
+}
+
+// Lets most frames before the checkpoint die, but for those that later ones refer to: a reference
+// is copied from a value that lives.
+static void let_die(struct log_model *model, size_t frames) {
+    bool *is_needed = mem_zalloc(model->count + 1);
+    for (size_t i = frames; i < model->count; i++)
+        for (size_t j = 0; j < RECORDS_MAX; j++) {
+            const struct log_model_frame *target =
+                model->frames[i].refs[j] == 0 ? NULL : frame_of(model, model->frames[i].refs[j]);
+            if (target != NULL) is_needed[target - model->frames] = true;
+        }
+    for (size_t i = 0; i < frames; i++)
+        if (!is_needed[i] && rng_below(&model->rng, 100) >= model->live_percent)
+            model->frames[i].is_live = false;
+    mem_free(is_needed);
+}
+
+static void keep_segments(const struct log_model *model, struct log_model_checkpoint *made) {
+    made->kept_count = 0;
+    for (size_t i = 0; i < made->frames; i++) {
+        const struct log_model_frame *frame = &model->frames[i];
+        const uint64_t sequence = frame->payload_lsn / SEGMENT_BYTES;
+        if (!frame->is_live) continue;
+        struct log_kept *last = made->kept_count == 0 ? NULL : &made->kept[made->kept_count - 1];
+        if (last != NULL && last->sequence == sequence) {
+            last->live_bytes += frame->payload_len;
+            continue;
+        }
+        must(made->kept_count < LOG_MODEL_KEPT_MAX);
+        made->kept[made->kept_count++] = (struct log_kept){sequence, frame->payload_len};
+    }
+}
+
+bool log_model_checkpoint(struct log_model *model, bool is_told) {
+    bool is_open = false;
+    const uint64_t end = draw_end(model, &is_open);
+    if (end == 0) return false;
+    size_t frames = model->checkpoint.frames;
+    while (frames < model->count && begin_of(&model->frames[frames]) < end)
+        frames++;
+    uint64_t lsn = end;
+    const struct log_model_frame *last = frames == 0 ? NULL : &model->frames[frames - 1];
+    if (last != NULL && last->fence_lsn > end) { // it goes on behind the end
+        lsn = begin_of(last);
+        frames--;
+    }
+    if (lsn == end && is_open) return false; // where it began is not known
+    if (lsn <= model->checkpoint.lsn) return false;
+    let_die(model, frames);
+    model->checkpoint.lsn = lsn;
+    model->checkpoint.frames = frames;
+    keep_segments(model, &model->checkpoint);
+    const struct log_checkpoint checkpoint = as_log_checkpoint(model);
+    if (is_told) log_checkpoint_done(model->log, &checkpoint);
+    return true;
 }

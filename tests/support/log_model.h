@@ -1,7 +1,8 @@
 // A log over a disk in memory, and beside it a naive model of what the log must hold: a list of
 // frames. Each frame's records can be made again from its id, and some refer to the payload of an
 // earlier one, as blobs do. Breaches of the promises end the process (must): what was acknowledged
-// is there, in order, whole, and nothing is there that was not written.
+// is there, in order, whole, and nothing is there that was not written; whatever a checkpoint keeps
+// can be read.
 #ifndef ACKD_TESTS_SUPPORT_LOG_MODEL_H
 #define ACKD_TESTS_SUPPORT_LOG_MODEL_H
 
@@ -13,11 +14,24 @@
 #include "storage/log/log.h"
 #include "tests/support/vfs_memory.h"
 
+enum { LOG_MODEL_RECORDS_MAX = 8, LOG_MODEL_KEPT_MAX = 256 };
+
 struct log_model_frame {
     uint64_t id;
-    uint64_t fence_lsn;
+    uint64_t fence_lsn;   // behind its last record
     uint64_t payload_lsn; // of its first record
     uint32_t payload_len;
+    bool is_live;                         // its payload may still be referred to
+    uint64_t refs[LOG_MODEL_RECORDS_MAX]; // ids of frames that its records refer to; 0: none
+};
+
+// What the model believes to be a durable checkpoint. The log does not care what it holds; here it
+// is the list of frames itself.
+struct log_model_checkpoint {
+    uint64_t lsn;  // 0: there is none
+    size_t frames; // that lie before it
+    struct log_kept kept[LOG_MODEL_KEPT_MAX];
+    size_t kept_count;
 };
 
 struct log_model {
@@ -33,6 +47,9 @@ struct log_model {
     size_t events_len;
     int64_t now_ms;
     uint64_t next_id;
+    struct log_model_checkpoint checkpoint;
+    unsigned live_percent;          // of frames that a checkpoint leaves alive
+    bool draws_newest;              // checkpoints are made at the last possible place
     struct log_model_frame *frames; // in the log, as far as the writer knows
     size_t count;
     size_t cap;
@@ -54,6 +71,14 @@ bool log_model_append(struct log_model *model, size_t bytes);
 bool log_model_flush(struct log_model *model); // everything; false: the log broke
 bool log_model_seal(struct log_model *model);  // if the log wants it; false: the log broke
 void log_model_make_slots(struct log_model *model);
+
+// Makes a checkpoint at the end of a segment drawn at random, as a fold would: whole segments
+// behind which another one is durable; some of the frames before it stay alive. False: there is
+// none to make. `is_told`: the log is told of it, and may recycle; otherwise only the next start
+// knows.
+bool log_model_checkpoint(struct log_model *model, bool is_told);
+// Asserts that the payloads of all live frames can be read.
+void log_model_read_all(const struct log_model *model);
 // Whether an event of that name was traced since the last start began.
 bool log_model_saw(const struct log_model *model, const char *event);
 

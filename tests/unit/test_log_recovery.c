@@ -3,12 +3,17 @@
 // prefix of what was written behind them; references lead to the bytes they named.
 #include <stdlib.h>
 
+#include "storage/log/batch.h"
 #include "storage/log/log.h"
 #include "storage/log/segment.h"
 #include "tests/support/log_model.h"
 #include "tests/support/unit.h"
 
 enum { PLENTY = 64 << 20, SEGMENT = LOG_SEGMENT_BYTES_MIN };
+
+static bool is_zero(const char *bytes, size_t len) {
+    return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
+}
 
 // ---- random crashes
 
@@ -54,10 +59,10 @@ static void arm_something(struct log_model *model) {
 }
 
 static void write_something(struct log_model *model) {
-    size_t steps = (size_t)rng_below(&model->rng, 30);
+    size_t steps = (size_t)rng_below(&model->rng, 40);
     bool goes_on = true;
     for (size_t i = 0; i < steps && goes_on; i++) {
-        switch (rng_below(&model->rng, 8)) {
+        switch (rng_below(&model->rng, 10)) {
         case 0:
         case 1:
             goes_on = log_model_flush(model);
@@ -67,6 +72,9 @@ static void write_something(struct log_model *model) {
             break;
         case 3:
             log_model_make_slots(model);
+            break;
+        case 4:
+            (void)log_model_checkpoint(model, rng_below(&model->rng, 4) != 0);
             break;
         default:
             goes_on = log_model_append(model, frame_size(&model->rng));
@@ -94,9 +102,9 @@ static void end_somehow(struct log_model *model) {
 }
 
 // What has to have happened at least once in all the runs, or they prove little.
-static const char *const events[] = {"log.torn",           "log.repersisted", "log.cache_only",
-                                     "log.segment_begun",  "log.broken",      "log.slot_made",
-                                     "log.frame_discarded"};
+static const char *const events[] = {
+    "log.torn",      "log.repersisted",     "log.cache_only", "log.segment_begun", "log.broken",
+    "log.slot_made", "log.frame_discarded", "log.recycled",   "log.slot_removed"};
 enum { EVENT_COUNT = sizeof events / sizeof events[0] };
 
 struct tally {
@@ -132,6 +140,8 @@ static void run_crashes(uint64_t seed, struct tally *tally) {
     struct log_model model;
     log_model_init(&model, seed, PLENTY);
     if (seed % 5 == 0) model.options.sync_method = LOG_SYNC_DSYNC;
+    model.options.shrink = seed % 3 == 0;
+    model.live_percent = seed % 4 == 0 ? 0 : 10;
     for (int round = 0; round < 6; round++) {
         start_somehow(&model, seed);
         arm_something(&model);
@@ -284,16 +294,29 @@ static void a_batch_that_only_the_page_cache_has_is_made_durable(void **state) {
     log_model_deinit(&model);
 }
 
+// What a cut leaves of a write of three blocks behind the end: its first sector. Returns the place.
+static size_t tear_end(struct log_model *model, const char *name) {
+    const char *bytes = memory_disk_bytes(model->disk, name);
+    size_t end = LOG_ALIGN;
+    while (!is_zero(bytes + end, LOG_ALIGN))
+        end += LOG_ALIGN;
+    static char batch[3 * LOG_ALIGN] = {0};
+    struct batch_header header = batch_get(bytes + end - LOG_ALIGN);
+    header.lsn += LOG_ALIGN;
+    header.durable_lsn = header.lsn;
+    header.bytes = 2 * LOG_ALIGN + 100;
+    header.flags = 0;
+    batch_encode(batch, &header);
+    batch[0] ^= 1;
+    memory_disk_put(model->disk, name, batch, MEMORY_SECTOR, end);
+    return end;
+}
+
 static void a_torn_last_batch_is_dropped_and_kept_aside(void **state) {
     (void)state;
     struct log_model model;
     build_log(&model, true);
-    // What a cut leaves of a write: its first sector.
-    const char *bytes = memory_disk_bytes(model.disk, "seg-000003");
-    size_t end = LOG_ALIGN;
-    while (!segment_is_zero(bytes + end, LOG_ALIGN))
-        end += LOG_ALIGN;
-    memory_disk_put(model.disk, "seg-000003", "aBATtered", 9, end);
+    size_t end = tear_end(&model, "seg-000003");
     size_t frames = model.count;
     start(&model);
     assert_int_equal(model.count, frames);
@@ -301,8 +324,8 @@ static void a_torn_last_batch_is_dropped_and_kept_aside(void **state) {
     assert_true(log_model_saw(&model, "log.torn"));
     char name[64];
     snprintf(name, sizeof name, "torn-%016llx-000003", (unsigned long long)model.recovery.torn_lsn);
-    assert_int_equal(memory_disk_size(model.disk, name), LOG_ALIGN);
-    assert_memory_equal(memory_disk_bytes(model.disk, name), "aBATtered", 9);
+    assert_int_equal(memory_disk_size(model.disk, name), 3 * LOG_ALIGN);
+    assert_memory_equal(memory_disk_bytes(model.disk, name) + 8, "aBAT", 4);
     log_model_deinit(&model);
 }
 
@@ -329,7 +352,7 @@ static void a_torn_tail_is_no_obstacle_on_a_full_disk(void **state) {
     (void)state;
     struct log_model model;
     build_log(&model, true);
-    memory_disk_put(model.disk, "seg-000003", "x", 1, SEGMENT - 1);
+    tear_end(&model, "seg-000003");
     memory_disk_resize(model.disk, 0);
     size_t frames = model.count;
     start(&model);
@@ -400,7 +423,7 @@ enum region {
 static enum region region_of(const char *segment, size_t offset, bool is_last_segment,
                              bool is_sealed) {
     size_t end = SEGMENT;
-    while (end > 0 && segment_is_zero(segment + end - LOG_ALIGN, LOG_ALIGN))
+    while (end > 0 && is_zero(segment + end - LOG_ALIGN, LOG_ALIGN))
         end -= LOG_ALIGN;
     if (offset < LOG_ALIGN || offset >= end) return REGION_HARMLESS;
     // build_log writes batches of one block or more; the last begins at the last magic.
