@@ -64,8 +64,8 @@ void choice_offer(struct choice *choice, const struct choice_segment *segment) {
 
 void choice_end(struct choice *choice) {
     if (choice->excess_bytes == 0) return; // pinned ones: all of them
-    // One segment more than needed, so that the next bit of garbage does not begin another walk.
-    const uint64_t needed = choice->excess_bytes + choice->survey.segment_bytes;
+    // A little more than needed, so that the next bit of garbage does not begin another walk.
+    const uint64_t needed = choice->excess_bytes + choice->survey.live_bytes / CHOICE_AHEAD_SHARE;
     uint64_t freed = 0;
     size_t count = 0;
     while (count < choice->count && freed < needed) {

@@ -21,6 +21,7 @@ enum {
     CHOICE_VICTIMS_MAX = 64,   // segments cleaned in one walk over the index
     CHOICE_SPARE_SEGMENTS = 2, // beyond twice the live bytes that are not worth cleaning
     CHOICE_LIVE_PERCENT_MAX = 75,
+    CHOICE_AHEAD_SHARE = 16,  // of the live bytes, cleaned beyond the need: fewer walks
     CHOICE_PINNED_SHARE = 16, // a pinned segment is less than 1/16 alive ...
     CHOICE_PINNED_AGE = 8,    // ... and as many segments or more behind the newest
 };
