@@ -27,14 +27,14 @@
 #include "proto/base/trace.h"
 
 enum {
-    CLEANER_LOOKS = 2000,          // references looked at in one step
-    CLEANER_READ_ITEMS = 1024,     // payloads of one read
-    CLEANER_READ_BYTES = 1 << 20,  // of one read, unless a single value is longer
-    CLEANER_STEP_GAP_US = 1000,    // from one step to the next, so that clients have the loop
-    CLEANER_LOOK_GAP_US = 1000000, // from one look at all segments to the next
-    CLEANER_WAIT_US = 20000,       // until the log is asked for room again
-    CLEANER_RESERVE_SHARE = 4,     // of the removals' reserve it may use when the log is full
-    CLEANER_STUCK_MAX = 256,       // segments that are left alone; the oldest are forgotten
+    CLEANER_LOOKS = 2000,           // references looked at in one step
+    CLEANER_READ_ITEMS = 512,       // payloads of one read
+    CLEANER_READ_BYTES = 512 << 10, // of one read, unless a single value is longer
+    CLEANER_STEP_GAP_US = 1000,     // from one step to the next, so that clients have the loop
+    CLEANER_LOOK_GAP_US = 1000000,  // from one look at all segments to the next
+    CLEANER_WAIT_US = 20000,        // until the log is asked for room again
+    CLEANER_RESERVE_SHARE = 4,      // of the removals' reserve it may use when the log is full
+    CLEANER_STUCK_MAX = 256,        // segments that are left alone; the oldest are forgotten
 };
 
 struct store;
