@@ -64,7 +64,6 @@
     X(SEAL_TRUSTED,                 "recovery", "the log goes on behind a seal that the disk may not have")               \
     X(SALT_IGNORED,                 "recovery", "a batch of another life of the segment's number passes for its own")     \
     X(CHAIN_IGNORED,                "recovery", "a batch passes whatever batch it was written behind")                    \
-    X(EPOCH_NOT_RAISED,             "recovery", "a start has the epoch of the one before")                                \
     X(FIRST_HEADER_COPY_WINS,       "recovery", "of two valid header copies the first counts, even if it is older")       \
     X(FORMER_BATCH_PROVES,          "recovery", "a batch of a former life of a slot passes for a witness of rot")         \
     X(TORN_BATCH_IGNORED,           "recovery", "the rest of a batch that was cut is no sign of an unfinished write")     \

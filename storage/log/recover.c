@@ -385,7 +385,7 @@ enum err log_recover(struct log *log, const struct log_visitor *visitor, struct 
     enum err err = read_chain(&r);
     if (err == ERR_NONE) {
         // Two starts with the same seed must not use the same salts.
-        if (!MUTANT(EPOCH_NOT_RAISED)) log->epoch++;
+        log->epoch++;
         rng_init(&log->rng, log->options.seed ^ (log->epoch << 32 ^ log->next_sequence));
         err = make_appendable(&r);
     }

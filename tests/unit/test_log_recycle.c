@@ -339,6 +339,135 @@ static void of_two_valid_header_copies_the_newer_counts(void **state) {
     log_model_deinit(&model);
 }
 
+static void put_blocks(struct log_model *model, const char *name, const char *bytes, size_t from,
+                       size_t to) {
+    memory_disk_put(model->disk, name, bytes + from, to - from, from);
+}
+
+static char *copy_of(const struct log_model *model, const char *name) {
+    char *bytes = malloc(SEGMENT);
+    assert_non_null(bytes);
+    memcpy(bytes, memory_disk_bytes(model->disk, name), SEGMENT);
+    return bytes;
+}
+
+// Where the log goes on next, and in which file.
+static size_t find_end(const struct log_model *model, char name[SEGMENT_NAME_BYTES]) {
+    uint32_t slot = 0;
+    uint32_t offset = 0;
+    assert_true(log_locate(model->log, log_durable_lsn(model->log) - 1, &slot, &offset));
+    segment_name(name, slot);
+    return (size_t)offset + 1;
+}
+
+// A segment's first batch came to the disk, its header did not, and the slot keeps the header of a
+// former life. The number, the place and the batch before are the same when the segment is begun
+// once more; if then only the header comes, the first batch lies where the second should: the salt
+// alone tells.
+static void a_batch_of_a_segment_that_never_was_does_not_come_back(void **state) {
+    (void)state;
+    struct log_model model;
+    begin(&model);
+    cycle(&model, 12);
+    char name[SEGMENT_NAME_BYTES];
+    while (find_end(&model, name) < SEGMENT / 2)
+        assert_true(log_model_append(&model, 6000) && log_model_flush(&model));
+    assert_true(log_model_seal(&model));
+    char *before = NULL;
+    char *batch = NULL;
+    uint64_t base_lsn = 0;
+    uint32_t slot = 0;
+    for (int life = 0; life < 2; life++) {
+        // A frame of one record that does not fit into the rest.
+        static char bytes[SEGMENT];
+        memset(bytes, 'a' + life, sizeof bytes);
+        struct slice piece = slice_of(bytes, SEGMENT * 3 / 4);
+        log_model_make_slots(&model);
+        assert_int_equal(log_prepare(model.log, piece.len + 8, 1, false), LOG_READY);
+        struct log_record record = log_append(model.log, 9, SLICE("meta"), &piece, 1);
+        log_commit(model.log);
+        const uint64_t lsn = log_lsn_at(model.log, record.slot, 0);
+        assert_true(life == 0 || (slot == record.slot && base_lsn == lsn));
+        slot = record.slot;
+        base_lsn = lsn;
+        segment_name(name, slot);
+        if (life == 0) before = copy_of(&model, name);
+        struct log_flush *flush = log_flush_begin(model.log);
+        assert_non_null(flush);
+        log_flush_end(model.log, flush, log_flush_run(flush));
+        if (life == 0) {
+            batch = copy_of(&model, name);
+            put_blocks(&model, name, before, 0, LOG_ALIGN);
+        } else {
+            put_blocks(&model, name, batch, LOG_ALIGN, SEGMENT);
+        }
+        log_model_stop(&model);
+        start(&model); // the model would not know the frame
+        assert_true(life == 1 || model.recovery.was_sealed);
+    }
+    free(before);
+    free(batch);
+    log_model_deinit(&model);
+}
+
+// A sector of another copy of the same store, as a mirror gives it that lost touch: valid, of this
+// place, of this segment. The batch behind it was written behind another one.
+static void a_batch_of_another_history_breaks_the_chain(void **state) {
+    (void)state;
+    struct log_model model;
+    build_cycled(&model, true);
+    struct log_model other = dup_model(&model);
+    char name[SEGMENT_NAME_BYTES];
+    char other_name[SEGMENT_NAME_BYTES];
+    start(&model);
+    start(&other);
+    other.next_id += 1000;
+    const size_t at = find_end(&model, name);
+    assert_int_equal(find_end(&other, other_name), at);
+    assert_string_equal(name, other_name);
+    for (int i = 0; i < 2; i++) {
+        assert_true(log_model_append(&model, 0) && log_model_flush(&model));
+        assert_true(log_model_append(&other, 0) && log_model_flush(&other));
+    }
+    assert_true(log_model_seal(&model));
+    log_model_stop(&model);
+    char *bytes = copy_of(&other, name);
+    put_blocks(&model, name, bytes, at, at + LOG_ALIGN);
+    assert_err(ERR_CORRUPT, log_model_start(&model), &model.fault);
+    free(bytes);
+    drop_model(&other);
+    log_model_deinit(&model);
+}
+
+// Behind the end lies a former life of the slot: nothing was cut. Only the rest of a batch of this
+// place says so.
+static void only_the_rest_of_a_batch_of_this_place_is_torn(void **state) {
+    (void)state;
+    struct log_model model;
+    build_cycled(&model, true);
+    struct log_model torn = dup_model(&model);
+    start(&model);
+    assert_true(model.recovery.was_sealed);
+    assert_false(log_model_saw(&model, "log.torn"));
+
+    char name[SEGMENT_NAME_BYTES];
+    const size_t at = find_end(&model, name);
+    static char batch[3 * LOG_ALIGN];
+    struct batch_header header = batch_get(memory_disk_bytes(torn.disk, name) + at - LOG_ALIGN);
+    header.lsn += LOG_ALIGN;
+    header.durable_lsn = header.lsn;
+    header.bytes = 2 * LOG_ALIGN + 100;
+    header.flags = 0;
+    batch_encode(batch, &header);
+    memory_disk_put(torn.disk, name, batch, MEMORY_SECTOR, at);
+    start(&torn);
+    assert_int_equal(torn.count, model.count);
+    assert_int_equal(torn.recovery.torn_lsn % SEGMENT, at);
+    assert_true(log_model_saw(&torn, "log.torn"));
+    drop_model(&torn);
+    log_model_deinit(&model);
+}
+
 // The last segment's first write is cut at every sector; what is under it is the slot's former life
 // with valid batches in it.
 static void a_first_write_over_a_former_life_may_be_cut_anywhere(void **state) {
@@ -577,6 +706,9 @@ int main(void) {
         cmocka_unit_test(a_kept_segment_that_was_never_there_is_missing),
         cmocka_unit_test(a_log_that_ends_before_its_checkpoint_is_refused),
         cmocka_unit_test(of_two_valid_header_copies_the_newer_counts),
+        cmocka_unit_test(a_batch_of_a_segment_that_never_was_does_not_come_back),
+        cmocka_unit_test(a_batch_of_another_history_breaks_the_chain),
+        cmocka_unit_test(only_the_rest_of_a_batch_of_this_place_is_torn),
         cmocka_unit_test(a_first_write_over_a_former_life_may_be_cut_anywhere),
         cmocka_unit_test(a_power_cut_at_any_call_loses_nothing_acknowledged),
         cmocka_unit_test(files_far_beyond_need_are_given_back),

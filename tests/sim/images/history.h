@@ -44,6 +44,7 @@ const struct history_node *history_add_unknown(struct history *history,
 struct bounds {
     const struct history_node *low;
     const struct history_node *tip;
+    unsigned lives; // that ended in a power cut before this one
 };
 
 enum verdict {

@@ -36,11 +36,12 @@ void life_init(struct life *life, const struct disk_state *state, const struct b
     life->now_ms = LIFE_START_MS;
     if (bounds != NULL) {
         life->bounds = *bounds;
+        life->bounds.lives++;
         life->values = (uint64_t)bounds->tip->index << 20;
         return;
     }
     const struct history_node *empty = history_add(&life->history, NULL, 0, "the empty store");
-    life->bounds = (struct bounds){empty, empty};
+    life->bounds = (struct bounds){.low = empty, .tip = empty};
 }
 
 void life_deinit(struct life *life) {
@@ -107,7 +108,7 @@ void life_start(struct life *life) {
         .log = {.segment_bytes = LOG_SEGMENT_BYTES_MIN,
                 .reserve_bytes = life->reserve_bytes,
                 .slots_ahead = 1,
-                .seed = 7000 + life->starts,
+                .seed = 7000 + life->starts + (uint64_t)1000 * life->bounds.lives, // never the same
                 .trace = life->trace},
         .databases = 16,
         .seed = 7,
@@ -141,7 +142,8 @@ void life_start(struct life *life) {
     }
     if (found->is_unknown) found = history_add(&life->history, found->parent, digest, "a start");
     // What a server shows from now on stays so: recovery made it durable.
-    life->bounds = (struct bounds){found, found};
+    life->bounds.low = found;
+    life->bounds.tip = found;
 }
 
 // ---- the end
