@@ -4,6 +4,7 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
+#include "storage/cleaner.h"
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
 #include "storage/store_state.h"
@@ -139,6 +140,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
         return err;
     }
     recovery->keys = store_key_count(store);
+    store->cleaner = cleaner_new(store, store->trace);
     *out = store;
     return ERR_NONE;
 }
@@ -146,6 +148,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
 void store_close(struct store *store) {
     if (store == NULL) return;
     must(!store->txn.is_open && store->folds.running == NULL);
+    cleaner_free(store->cleaner);
     state_checkpoint_deinit(&store->checkpoint);
     keyspace_free(store->keyspace);
     log_close(store->log);
@@ -159,6 +162,10 @@ void store_close(struct store *store) {
 
 const struct keyspace *store_keyspace(const struct store *store) {
     return store->keyspace;
+}
+
+struct cleaner *store_cleaner(const struct store *store) {
+    return store->cleaner;
 }
 
 struct log *store_log(const struct store *store) {

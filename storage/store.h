@@ -13,8 +13,9 @@
 #include "storage/data/keyspace.h"
 #include "storage/log/log.h"
 
-struct store;
+struct cleaner;
 struct consumer;
+struct store;
 
 // How checkpoints are made; zeros: as is best.
 struct store_fold_options {
@@ -50,6 +51,8 @@ void store_close(struct store *store); // NULL is fine; no flush, slot job or fo
 
 const struct keyspace *store_keyspace(const struct store *store);
 struct log *store_log(const struct store *store);
+// Its owner makes it step; store_close frees it.
+struct cleaner *store_cleaner(const struct store *store);
 
 // Called after each applied effect, while its transaction is open: wakes waiters, counts, notifies.
 // It must not change the store.

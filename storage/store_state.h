@@ -53,6 +53,7 @@ struct store {
     void (*observer)(void *context, const struct effect_outcome *outcome);
     void *observer_context;
     struct store_stats stats;
+    struct cleaner *cleaner;
 
     struct txn txn; // one at a time
     // Scratch of the transaction: kept between transactions so that the hot path allocates nothing.

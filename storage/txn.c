@@ -76,6 +76,7 @@ void txn_effect(struct txn *txn, const struct effect *effect) {
     store_note_growth(store, record.meta.len, &outcome);
     if (MUTANT(FRAME_PER_EFFECT)) log_commit(store->log);
     if (MUTANT(MOVE_WAKES_NOBODY) && effect->values != NULL && effect->values->blob != NULL) return;
+    if (effect->type == EFFECT_RELOCATE) return; // nothing that anybody could see has changed
     if (store->observer != NULL) store->observer(store->observer_context, &outcome);
 }
 

@@ -156,4 +156,24 @@ void txn_group_claim(struct txn *txn, const struct txn_group *group, struct slic
 void txn_group_nack(struct txn *txn, const struct txn_group *group,
                     const struct effect_pending *pending, size_t count);
 
+// ---- cleaning
+enum { TXN_RELOCATION_OVERHEAD = 256 }; // of one value in a record, beside key, place and bytes
+struct txn_relocation {
+    unsigned db;
+    struct slice key; // which is there and holds a value of that type
+    enum value_type type;
+    size_t count;                // at most what one record carries (4096)
+    const struct slice *values;  // the bytes of what stands at these places, which are references
+    const uint32_t *indexes;     // of a list
+    const struct slice *fields;  // of a hash
+    const struct stream_id *ids; // of a stream
+};
+// The payloads lie at the end of the log from now on. Nothing else changes, nobody is told; a key
+// whose time has come is not removed.
+void txn_relocate(struct txn *txn, const struct txn_relocation *relocation);
+// Whether a record can carry a value of that length, at a place that takes `place_len` bytes (a
+// field), behind a key of that length: it may have come by a longer key since it was written.
+bool txn_relocation_fits(const struct store *store, size_t key_len, size_t place_len,
+                         size_t value_len);
+
 #endif

@@ -91,6 +91,8 @@
     X(SET_KEEPS_EXPIRY,             "expiry",   "SET leaves the old time to live")                                        \
     X(COPY_LOSES_EXPIRY,            "expiry",   "COPY and RENAME forget the time to live")                                \
     X(EXPIRED_KEY_WRITTEN_INTO,     "expiry",   "a write to an expired key finds the old value")                          \
+    /* cleaning */                                                                                                        \
+    X(RELOCATION_UNCHECKED,         "cleaner",  "a value is written again though another stands in its place by now")     \
     /* fences */                                                                                                          \
     X(REPLY_NOT_FENCED,             "fences",   "replies leave at once")                                                  \
     X(FENCE_ONE_BATCH_LOW,          "fences",   "a reply waits for the batch before its own")                             \

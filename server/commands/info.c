@@ -7,6 +7,7 @@
 #include "server/commands/compatible.h"
 #include "server/commands/handlers.h"
 #include "server/engine/call.h"
+#include "storage/cleaner.h"
 
 enum {
     PERCENT_MAX = 100,
@@ -115,9 +116,9 @@ static void section_memory(struct info *info) {
     static const char *const idle[] = {
         "used_memory_vm_eval",   "used_memory_scripts_eval",      "number_of_cached_scripts",
         "number_of_functions",   "number_of_libraries",           "used_memory_vm_functions",
-        "used_memory_functions", "mem_not_counted_for_evict",     "mem_replication_backlog",
-        "mem_clients_slaves",    "mem_total_replication_buffers", "mem_cluster_links",
-        "active_defrag_running", "lazyfree_pending_objects",      "lazyfreed_objects",
+        "used_memory_functions", "mem_replication_backlog",       "mem_clients_slaves",
+        "mem_cluster_links",     "mem_total_replication_buffers", "active_defrag_running",
+        "lazyfreed_objects",     "lazyfree_pending_objects",
     };
     struct stats *stats = engine_stats(info->call->engine);
     const struct options *options = engine_options_of(info->call->engine);
@@ -154,6 +155,8 @@ static void section_memory(struct info *info) {
     const struct store *store = engine_store(info->call->engine);
     info_field_u64(info, "mem_aof_buffer",
                    store == NULL ? 0 : log_unflushed_bytes(store_log(store)));
+    info_field_u64(info, "mem_not_counted_for_evict",
+                   store == NULL ? 0 : engine_memory_uncounted(info->call->engine));
     info_field_str(info, "mem_allocator", info->usage.allocator);
     info_fields_zero(info, idle, sizeof idle / sizeof *idle);
 }

@@ -1,6 +1,7 @@
 // INFO's sections about what is on disk: Persistence with Redis' names, Durability with our own.
 #include "server/commands/info.h"
 #include "server/engine/saving.h"
+#include "storage/cleaner.h"
 
 enum { PERCENT_MAX = 100, MS_PER_S = 1000, US_PER_S = 1000 * 1000 };
 
@@ -93,8 +94,29 @@ void info_persistence(struct info *info) {
     info_field_u64(info, "aof_base_size", checkpoint.bytes);
     info_field_u64(info, "aof_buffer_length", log.open_bytes);
     info_field_u64(info, "aof_pending_bio_fsync", log.flying_bytes > 0 ? 1 : 0);
+    const struct engine_disk disk = engine_disk(info->call->engine);
+    info_field_u64(info, "log_disk_used",
+                   store == NULL ? 0 : log.slots * log_segment_bytes(store_log(store)));
+    info_field_u64(info, "log_disk_free", disk.free_bytes);
+    info_field_u64(info, "log_disk_total", disk.total_bytes);
+    info_field_u64(info, "log_disk_low", disk.is_low);
     info_fields_zero(info, idle, sizeof idle / sizeof *idle);
     if (loading != NULL) loading_fields(info, loading);
+}
+
+static void cleaner_fields(struct info *info, const struct store *store) {
+    const struct cleaner_stats stats = cleaner_stats(store_cleaner(store));
+    info_field_u64(info, "log_garbage_bytes", stats.garbage_bytes);
+    info_field_u64(info, "log_segments_waiting", stats.waiting_segments);
+    info_field_u64(info, "cleaner_running", stats.is_running);
+    info_field_u64(info, "cleaner_victims", stats.victims);
+    info_field_u64(info, "cleaner_walks", stats.walks);
+    info_field_u64(info, "cleaner_cleaned_segments", stats.cleaned_segments);
+    info_field_u64(info, "cleaner_stuck_segments", stats.stuck_segments);
+    info_field_u64(info, "cleaner_relocated_values", stats.relocated_values);
+    info_field_u64(info, "cleaner_relocated_bytes", stats.relocated_bytes);
+    info_field_u64(info, "cleaner_missed_values", stats.missed_values);
+    info_field_u64(info, "cleaner_damaged_values", stats.damaged_values);
 }
 
 static void checkpoint_fields(struct info *info, const struct store *store) {
@@ -148,4 +170,5 @@ void info_durability(struct info *info) {
     info_field_u64(info, "refused_no_space", engine_stats(info->call->engine)->refused_no_space);
     info_field_u64(info, "refused_memory", engine_stats(info->call->engine)->refused_memory);
     checkpoint_fields(info, store);
+    cleaner_fields(info, store);
 }

@@ -140,6 +140,15 @@ int64_t engine_next_deadline_ms(
                                   // timeout); INT64_MAX: none
 void engine_tick(struct engine *engine); // every 100 ms: samples, idle clients, active expiry
 
+// What the volume of the log has room for, asked about once a second: warns when it gets low.
+void engine_note_disk(struct engine *engine, const struct vfs_space *space);
+struct engine_disk {
+    bool is_low;
+    uint64_t free_bytes; // of the volume, and of slots that are ready
+    uint64_t total_bytes;
+};
+struct engine_disk engine_disk(const struct engine *engine);
+
 // The log became durable up to lsn (after log_flush_end), or slots became ready: outboxes open,
 // paused commands are tried again.
 void engine_durable(struct engine *engine, uint64_t lsn);
@@ -168,6 +177,8 @@ void engine_reset_stats(struct engine *engine); // CONFIG RESETSTAT: counters, p
 struct slowlog *engine_slowlog(struct engine *engine);
 struct latency *engine_latency(struct engine *engine);
 struct saving *engine_saving(struct engine *engine);
+// Memory that does not count against maxmemory: what the log needs to write and to keep its tail.
+uint64_t engine_memory_uncounted(const struct engine *engine);
 struct rng *engine_rng(struct engine *engine);
 const struct trace *engine_trace(const struct engine *engine);
 struct command_table engine_commands(const struct engine *engine);

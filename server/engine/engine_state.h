@@ -117,7 +117,8 @@ struct engine {
     bool pause_writes_only;
     bool has_expired_left; // the last round of active expiry ended with its budget
 
-    uint64_t memory_used; // as last sampled
+    struct engine_disk disk;
+    uint64_t memory_used; // as last sampled; without what does not count
     uint64_t memory_unsampled_bytes;
     int64_t memory_sampled_us;
 

@@ -100,13 +100,19 @@ enum limit_room limits_room(struct engine *engine, const struct log_need *need) 
 
 // ---- memory
 
+uint64_t engine_memory_uncounted(const struct engine *engine) {
+    return log_image_bytes(engine->log);
+}
+
 void limits_sample_memory(struct engine *engine) {
-    engine->memory_used = mem_used();
+    const uint64_t used = mem_used();
+    const uint64_t uncounted = engine_memory_uncounted(engine);
+    // Redis leaves the buffer of its AOF out in the same way: it is no data, and refusing writes
+    // would not make it smaller.
+    engine->memory_used = used > uncounted ? used - uncounted : 0;
     engine->memory_unsampled_bytes = 0;
     engine->memory_sampled_us = engine->monotonic_us;
-    if (engine->memory_used > engine->stats.memory_peak) {
-        engine->stats.memory_peak = engine->memory_used;
-    }
+    if (used > engine->stats.memory_peak) engine->stats.memory_peak = used;
 }
 
 // Asking the allocator is dear: it is asked each tick, after so much growth, and, when full, to
@@ -125,6 +131,45 @@ bool limits_memory_is_full(struct engine *engine) {
 
 void limits_grew(struct engine *engine, size_t bytes) {
     engine->memory_unsampled_bytes += bytes;
+}
+
+// ---- room on the disk
+
+enum { DISK_HYSTERESIS_SHARE = 8 }; // it is called low until there is 1/8 more than the bound
+
+static void say_disk(const struct engine *engine) {
+    const struct engine_disk *disk = &engine->disk;
+    char free[32];
+    char total[32];
+    num_format_human(free, sizeof free, disk->free_bytes);
+    num_format_human(total, sizeof total, disk->total_bytes);
+    if (disk->is_low) {
+        trace_event(engine->trace, TRACE_WARNING, "disk.low",
+                    "The disk is low: there is room for %s of log, the volume of the data "
+                    "directory has %s. When it is used up, commands that add data are refused. "
+                    "Free space or enlarge the volume; disk-low says from where on this is said.",
+                    free, total);
+    } else {
+        trace_event(engine->trace, TRACE_NOTICE, "disk.enough",
+                    "The disk is no longer low: there is room for %s of log", free);
+    }
+}
+
+void engine_note_disk(struct engine *engine, const struct vfs_space *space) {
+    struct engine_disk *disk = &engine->disk;
+    const struct log_stats log = log_stats(engine->log);
+    const uint64_t low_bytes = engine->options->disk_low_bytes;
+    disk->total_bytes = space->total_bytes;
+    disk->free_bytes = space->free_bytes + log.slots_ready * log_segment_bytes(engine->log);
+    const uint64_t more = disk->is_low ? low_bytes / DISK_HYSTERESIS_SHARE : 0;
+    const bool is_low = disk->free_bytes < low_bytes + more;
+    if (is_low == disk->is_low) return;
+    disk->is_low = is_low;
+    say_disk(engine);
+}
+
+struct engine_disk engine_disk(const struct engine *engine) {
+    return engine->disk;
 }
 
 // ---- one client's share

@@ -490,6 +490,7 @@ static unsigned news_of(const struct effect_outcome *outcome) {
     case EFFECT_STRING_SET:
     case EFFECT_STRING_APPEND:
     case EFFECT_STRING_WRITE:
+    case EFFECT_RELOCATE:
     case EFFECT_LIST_PUSH:
     case EFFECT_LIST_POP:
     case EFFECT_LIST_SET:

@@ -93,6 +93,9 @@ static enum err option_changed(void *context, const struct option *option, struc
         // While loading there is no log yet; it will begin with this value.
         if (server->log != NULL)
             log_set_sync_delay(server->log, (unsigned)server->options->sync_delay_us);
+    } else if (slice_is(name, "log-clean-rate")) {
+        if (server->store != NULL)
+            cleaner_set_rate(store_cleaner(server->store), server->options->clean_rate_bytes);
     } else if (slice_is(name, "maxclients")) {
         return change_maxclients(server, fault);
     }

@@ -9,7 +9,9 @@
 #include "proto/base/clock.h"
 #include "proto/base/link.h"
 #include "proto/base/trace.h"
+#include "server/net/cleaning.h"
 #include "server/net/committer.h"
+#include "server/net/disk_watch.h"
 #include "server/net/flusher.h"
 #include "server/net/folder.h"
 #include "server/net/listener.h"
@@ -48,6 +50,8 @@ struct server {
     struct committer committer;
     struct slot_maker slot_maker;
     struct folder folder;
+    struct cleaning cleaning;
+    struct disk_watch disk_watch;
 
     uv_check_t check;     // after the sockets of a turn were read
     uv_idle_t idle;       // runs while the engine has work: the loop must not wait for sockets then
@@ -78,6 +82,14 @@ enum err server_serve(struct server *server, struct store *store, struct fault *
 enum err loading_start(struct server *server, const struct server_source *source,
                        struct fault *fault);
 void loading_tick(struct server *server); // tells engine and operator how far it is
+
+// ---- background.c: once there is a log
+
+void background_init(struct server *server);
+void background_clean(struct server *server); // in each turn, before the flush
+void background_start(struct server *server); // in each turn, behind it
+void background_tick(struct server *server);  // also without a log
+bool background_is_busy(const struct server *server);
 
 // ---- turn.c
 

@@ -3,9 +3,10 @@
 // Happy path: the sockets' callbacks feed the engine; then, once per turn (uv_check), in this
 // order:
 //   1. engine_run: requests left over, waiters whose time is up;
-//   2. what was written is flushed: at once if the disk is fast (committer.h), else handed to the
+//   2. the cleaner takes a step, if one is due;
+//   3. what was written is flushed: at once if the disk is fast (committer.h), else handed to the
 //      log thread, so that the disk works while we do the rest;
-//   3. replies that may leave are written.
+//   4. replies that may leave are written.
 // When the log thread is done (on_flushed), the next batch is handed over first and only then the
 // outboxes open: the disk waits for nobody. One flush in flight, no timers, no tuning: while a sync
 // takes 1 ms or 10 ms the next batch fills by itself.
@@ -113,46 +114,6 @@ static void on_flushed(void *context, struct log_flush *flush, enum err err) {
     if (!server->is_failed) announce(server);
 }
 
-static void on_slot_made(void *context) {
-    struct server *server = context;
-    if (server->is_failed) return;
-    server_set_time(server);
-    engine_durable(server->engine, log_durable_lsn(server->log));
-}
-
-// ---- checkpoints
-
-enum { FOLD_HURRY_SEGMENTS = 8 }; // so many sealed and not folded: no more rests
-
-static void on_folded(void *context, struct fold *fold, enum err err, const struct fault *fault) {
-    struct server *server = context;
-    server_set_time(server);
-    const int64_t now_ms = engine_now_ms(server->engine);
-    store_fold_end(server->store, fold, err, fault, now_ms);
-    saving_ended(engine_saving(server->engine), err, now_ms, engine_monotonic_us(server->engine));
-    // Segments may have been given back.
-    if (!server->is_failed) engine_durable(server->engine, log_durable_lsn(server->log));
-}
-
-static void fold_if_wanted(struct server *server) {
-    struct saving *saving = engine_saving(server->engine);
-    if (folder_is_busy(&server->folder) || server->is_stopping) return;
-    const int64_t now_ms = engine_now_ms(server->engine);
-    const bool is_asked = saving_wanted(saving);
-    if (!is_asked && !store_wants_fold(server->store, now_ms)) return;
-    struct fold *fold = store_fold_begin(server->store, now_ms);
-    const int64_t monotonic_us = engine_monotonic_us(server->engine);
-    if (fold == NULL) {
-        // All there is lies in the current segment, which a start reads in a moment anyway.
-        if (is_asked) saving_ended(saving, ERR_NONE, now_ms, monotonic_us);
-        return;
-    }
-    saving_began(saving, store_stats(server->store).effects, monotonic_us);
-    const uint64_t hurry_bytes = FOLD_HURRY_SEGMENTS * log_segment_bytes(server->log);
-    const uint64_t bytes = store_checkpoint_stats(server->store).foldable_bytes;
-    folder_start(&server->folder, fold, is_asked || bytes > hurry_bytes);
-}
-
 // ---- the end
 
 static void close_handle(uv_handle_t *handle, void *context) {
@@ -164,9 +125,7 @@ static void close_handle(uv_handle_t *handle, void *context) {
 static void end_if_all_is_written(struct server *server) {
     if (server->loader != NULL) return; // it was told to give up
     const bool has_log = server->flusher != NULL;
-    if (has_log && (flusher_is_busy(server->flusher) || slot_maker_is_busy(&server->slot_maker) ||
-                    folder_is_busy(&server->folder)))
-        return;
+    if (has_log && (flusher_is_busy(server->flusher) || background_is_busy(server))) return;
     if (has_log && !server->is_failed) {
         flush_what_is_open(server);
         if (flusher_is_busy(server->flusher)) return;
@@ -220,6 +179,7 @@ static void on_tick(uv_timer_t *timer) {
     server_set_time(server);
     loading_tick(server);
     engine_tick(server->engine);
+    background_tick(server);
     listeners_wake(server);
     server->deadline_ms = 0; // set again: the wall clock may have been moved
     server_turn(server);
@@ -255,9 +215,9 @@ void server_turn(struct server *server) {
         engine_run(server->engine);
         resume_who_may_ask_again(server);
         if (server->log != NULL) {
+            background_clean(server);
             flush_what_is_open(server);
-            slot_maker_start(&server->slot_maker, engine_now_ms(server->engine));
-            fold_if_wanted(server);
+            background_start(server);
         }
         send_what_may_leave(server);
         arm(server);
@@ -287,8 +247,7 @@ void server_turn_init(struct server *server) {
 
 enum err server_start_flusher(struct server *server, struct fault *fault) {
     committer_init(&server->committer);
-    slot_maker_init(&server->slot_maker, &server->loop, server->log, on_slot_made, server);
-    folder_init(&server->folder, &server->loop, on_folded, server);
+    background_init(server);
     struct flusher_options options = {
         .loop = &server->loop, .run = log_flush_run, .done = on_flushed, .context = server};
     return flusher_open(&server->flusher, &options, fault);

@@ -54,14 +54,16 @@ struct options {
     char *appendfsync; // "always", fixed
     char *save;        // "", fixed
     // ackd's own
-    uint64_t tail_bytes;    // log-tail-size
-    uint64_t reserve_bytes; // log-reserve-size
-    int64_t segment_slots;  // zero-written slots kept ready
-    uint64_t segment_bytes; // log-segment-size, only when the directory is made
-    char *sync_method;      // fdatasync | dsync
-    bool direct_io;         // log-direct-io
-    int64_t sync_delay_us;  // injected, for tests
-    char *config_file;      // absolute path, "" when started without
+    uint64_t tail_bytes;       // log-tail-size
+    uint64_t reserve_bytes;    // log-reserve-size
+    uint64_t clean_rate_bytes; // log-clean-rate, a second
+    uint64_t disk_low_bytes;   // disk-low; 0: no warning
+    int64_t segment_slots;     // zero-written slots kept ready
+    uint64_t segment_bytes;    // log-segment-size, only when the directory is made
+    char *sync_method;         // fdatasync | dsync
+    bool direct_io;            // log-direct-io
+    int64_t sync_delay_us;     // injected, for tests
+    char *config_file;         // absolute path, "" when started without
 };
 
 enum option_flags {

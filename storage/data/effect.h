@@ -36,6 +36,9 @@ enum effect_type {
     EFFECT_STRING_APPEND = 6, // value (bytes; the string is INLINE or HEAP already)
     EFFECT_STRING_WRITE =
         7, // u32 offset, value: SETRANGE, zero-filled gap (the string is INLINE or HEAP already)
+    // u8 type of the value, u32 count, (place, value)... A place is nothing for a string, u32 index
+    // in a list, (u32 len, field) in a hash, id in a stream.
+    EFFECT_RELOCATE = 8,
     EFFECT_LIST_PUSH = 16,   // u8 end, u32 count, values in the order they are pushed
     EFFECT_LIST_POP = 17,    // u8 end, u32 count
     EFFECT_LIST_SET = 18,    // u32 index, value
@@ -89,13 +92,14 @@ struct effect {
     enum effect_type type;
     unsigned db;
     struct slice key;
-    int64_t at_ms;     // KEY_EXPIRE; GROUP_DELIVER, GROUP_CLAIM, CONSUMER_CREATE: now
-    unsigned other_db; // DB_SWAP
-    uint8_t reason;    // KEY_DELETE
-    bool keeps_expiry; // STRING_SET
-    enum list_end end; // LIST_PUSH, LIST_POP
-    uint32_t offset;   // STRING_WRITE; LIST_SET and LIST_INSERT: index; LIST_TRIM: from the head;
-                       // STREAM_CONFIG: duration; STREAM_IDMP, _DROP: dropped; SET_IDS: node_added
+    int64_t at_ms;              // KEY_EXPIRE; GROUP_DELIVER, GROUP_CLAIM, CONSUMER_CREATE: now
+    unsigned other_db;          // DB_SWAP
+    uint8_t reason;             // KEY_DELETE
+    enum value_type value_type; // RELOCATE; places are `indexes`, `fields` or `ids`
+    bool keeps_expiry;          // STRING_SET
+    enum list_end end;          // LIST_PUSH, LIST_POP
+    uint32_t offset; // STRING_WRITE; LIST_SET and LIST_INSERT: index; LIST_TRIM: from the head;
+                     // STREAM_CONFIG: duration; STREAM_IDMP, _DROP: dropped; SET_IDS: node_added
     // Elements of `values`, `fields`, `indexes`, `ids` or `pending`; LIST_POP, STREAM_TRIM: how
     // many; LIST_TRIM: from the tail; STREAM_CONFIG: max size.
     uint32_t count;

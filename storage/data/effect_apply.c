@@ -411,6 +411,8 @@ static enum err apply_fields(struct apply *apply) {
     case EFFECT_STRING_APPEND:
     case EFFECT_STRING_WRITE:
         return apply_string_edit(apply);
+    case EFFECT_RELOCATE:
+        return apply_relocate(apply);
     case EFFECT_LIST_PUSH:
         return apply_list_push(apply);
     case EFFECT_LIST_POP:

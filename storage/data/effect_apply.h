@@ -51,6 +51,8 @@ static inline enum err take_name(struct apply *apply, struct slice *out) {
     return ERR_NONE;
 }
 
+enum err apply_relocate(struct apply *apply); // effect_apply_relocate.c
+
 // STREAM_* (effect_apply_streams.c) and those of its groups (effect_apply_groups.c).
 enum err apply_stream_fields(struct apply *apply);
 enum err apply_group_fields(struct apply *apply);

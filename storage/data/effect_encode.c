@@ -72,6 +72,28 @@ static void put_pairs(struct encoder *encoder, const struct effect *effect) {
     }
 }
 
+// RELOCATE: where the values stand, and the values.
+static void put_places(struct encoder *encoder, const struct effect *effect) {
+    put_u8(encoder, effect->value_type);
+    put_u32(encoder, effect->count);
+    for (uint32_t i = 0; i < effect->count; i++) {
+        switch (effect->value_type) {
+        case TYPE_STRING:
+            break;
+        case TYPE_LIST:
+            put_u32(encoder, effect->indexes[i]);
+            break;
+        case TYPE_HASH:
+            put_name(encoder, effect->fields[i]);
+            break;
+        case TYPE_STREAM:
+            put_id(encoder, effect->ids[i]);
+            break;
+        }
+        effect_put_value(encoder, &effect->values[i]);
+    }
+}
+
 static void put_fields(struct encoder *encoder, const struct effect *effect) {
     switch (effect->type) {
     case EFFECT_KEY_DELETE:
@@ -97,6 +119,9 @@ static void put_fields(struct encoder *encoder, const struct effect *effect) {
     case EFFECT_LIST_INSERT:
         put_u32(encoder, effect->offset);
         effect_put_value(encoder, effect->values);
+        return;
+    case EFFECT_RELOCATE:
+        put_places(encoder, effect);
         return;
     case EFFECT_LIST_PUSH:
         put_u8(encoder, effect->end);

@@ -49,6 +49,8 @@ const char *effect_type_name(uint8_t type) {
         return "STRING_APPEND";
     case EFFECT_STRING_WRITE:
         return "STRING_WRITE";
+    case EFFECT_RELOCATE:
+        return "RELOCATE";
     case EFFECT_LIST_PUSH:
         return "LIST_PUSH";
     case EFFECT_LIST_POP:
@@ -108,6 +110,9 @@ static uint32_t values_ahead(struct meta_reader *reader, uint8_t type) {
     case EFFECT_STRING_SET:
         meta_u8(reader);
         return 1;
+    case EFFECT_RELOCATE:
+        meta_u8(reader);
+        return meta_u32(reader);
     case EFFECT_LIST_PUSH:
         meta_u8(reader);
         return meta_u32(reader);
@@ -123,6 +128,25 @@ static uint32_t values_ahead(struct meta_reader *reader, uint8_t type) {
     }
 }
 
+// Passes what stands before a value.
+static void skip_place(struct meta_reader *reader, uint8_t type, uint8_t value_type) {
+    switch (type) {
+    case EFFECT_HASH_SET:
+        meta_bytes(reader, meta_u32(reader));
+        return;
+    case EFFECT_STREAM_ADD:
+        meta_bytes(reader, META_STREAM_ENTRY_BYTES);
+        return;
+    case EFFECT_RELOCATE:
+        if (value_type == TYPE_LIST) meta_u32(reader);
+        if (value_type == TYPE_HASH) meta_bytes(reader, meta_u32(reader));
+        if (value_type == TYPE_STREAM) meta_bytes(reader, META_STREAM_ID_BYTES);
+        return;
+    default:
+        return;
+    }
+}
+
 // NOLINTNEXTLINE(readability-function-size): the parameters are those of log_visitor.relocate.
 void effect_relocate(void *context, uint8_t type, char *meta, size_t meta_len, uint64_t from_lsn,
                      uint64_t to_lsn, uint64_t delta) {
@@ -131,9 +155,9 @@ void effect_relocate(void *context, uint8_t type, char *meta, size_t meta_len, u
     meta_u16(&reader);
     meta_bytes(&reader, meta_u32(&reader));
     struct meta_value value;
+    const uint8_t first = reader.at < reader.end ? (uint8_t)*reader.at : 0; // RELOCATE: the type
     for (uint32_t left = values_ahead(&reader, type); left > 0; left--) {
-        if (type == EFFECT_HASH_SET) meta_bytes(&reader, meta_u32(&reader));
-        if (type == EFFECT_STREAM_ADD) meta_bytes(&reader, META_STREAM_ENTRY_BYTES);
+        skip_place(&reader, type, first);
         // What cannot be read stays as it is: applying the record will say so.
         if (!meta_value(&reader, &value)) return;
         if (value.tag != TAG_REF) continue;

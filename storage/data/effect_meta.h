@@ -11,6 +11,7 @@
 #include "proto/base/slice.h"
 
 enum {
+    META_STREAM_ID_BYTES = 16,
     META_STREAM_ENTRY_BYTES = 16 + 1 + 4 + 4, // what stands before the value of an entry
     META_PENDING_BYTES = 16 + 8 + 8,          // a claimed entry; a nacked one has no time
     META_NEAR_STEP = 8,                       // payloads begin at multiples of it

@@ -33,6 +33,7 @@ bool effect_has_elements(const struct effect *effect) {
 void effect_skip(struct effect *effect, size_t count) {
     if (effect->values != NULL) effect->values += count;
     if (effect->fields != NULL) effect->fields += count;
+    if (effect->indexes != NULL) effect->indexes += count;
     if (effect->ids != NULL) effect->ids += count;
     if (effect->nodes != NULL) effect->nodes += count;
     if (effect->pending != NULL) effect->pending += count;

@@ -21,6 +21,7 @@ struct list {
     struct deque deque;
     struct list_index *index; // NULL: searches scan
     bool index_refused;       // until the list is small again
+    int64_t origin;           // see list_origin
 };
 
 struct list *list_new(void) {
@@ -45,6 +46,10 @@ void list_free(struct list *list, void (*release)(void *context, struct blob *bl
 
 size_t list_len(const struct list *list) {
     return list->deque.len;
+}
+
+int64_t list_origin(const struct list *list) {
+    return list->origin;
 }
 
 struct blob list_get(const struct list *list, size_t index) {
@@ -284,7 +289,10 @@ static struct chunk *room_at_end(struct list *list, enum list_end end) {
 void list_push(struct list *list, enum list_end end, struct blob blob) {
     must(list->deque.len < LIST_LEN_MAX);
     struct chunk *chunk = room_at_end(list, end);
-    if (end == LIST_HEAD) chunk->node.start--;
+    if (end == LIST_HEAD) {
+        chunk->node.start--;
+        list->origin--;
+    }
     chunk->node.count++;
     chunk_put(chunk, end == LIST_HEAD ? 0 : chunk->node.count - 1u, &blob);
     deque_count(&list->deque, chunk, 1);
@@ -310,7 +318,10 @@ struct blob list_pop(struct list *list, enum list_end end) {
     must(list->deque.len > 0);
     struct chunk *chunk = end == LIST_HEAD ? list->deque.head : list->deque.tail;
     const struct blob blob = chunk_get(chunk, end == LIST_HEAD ? 0 : chunk->node.count - 1u);
-    if (end == LIST_HEAD) chunk->node.start++;
+    if (end == LIST_HEAD) {
+        chunk->node.start++;
+        list->origin++;
+    }
     chunk->node.count--;
     after_removal(list, chunk, blob.hash);
     return blob;
@@ -369,6 +380,7 @@ struct blob list_remove(struct list *list, size_t index) {
     const bool gets_sparse =
         chunk->node.count > 1 && chunk->node.count <= CHUNK_SPARSE && list->deque.chunks > 1;
     chunk_remove(chunk, at);
+    list->origin++;
     after_removal(list, chunk, blob.hash);
     if (gets_sparse) join(list, chunk);
     return blob;
@@ -380,6 +392,7 @@ struct blob list_replace(struct list *list, size_t index, struct blob blob) {
     struct chunk *chunk = deque_locate(&list->deque, index, &at);
     const struct blob old = chunk_get(chunk, at);
     chunk_put(chunk, at, &blob);
+    if (old.hash == blob.hash) return old; // the index knows it already
     if (list->index != NULL) list_index_remove(list->index, old.hash, chunk);
     index_add(list, blob.hash, chunk);
     return old;

@@ -31,6 +31,10 @@ struct list_cursor { // valid until the list changes
 // ---- reading
 size_t list_len(const struct list *list);
 struct blob list_get(const struct list *list, size_t index); // index < len; lends (do not release)
+// origin + index is an element's *place*: it stays the same while the list changes at its ends, and
+// never gets smaller while it changes elsewhere. So who walks a list by places, however it changes
+// between two steps, misses nothing that was there all the time. Not part of the state.
+int64_t list_origin(const struct list *list);
 struct list_cursor list_cursor_at(const struct list *list,
                                   size_t index); // index <= len; len: the end
 bool list_cursor_next(struct list_cursor *cursor,

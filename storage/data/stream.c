@@ -344,6 +344,14 @@ bool stream_delete(struct stream *stream, struct stream_id id, struct blob *gone
     return true;
 }
 
+struct blob stream_replace(struct stream *stream, struct stream_id id, struct blob payload) {
+    const struct stream_cursor cursor = stream_seek(stream, id);
+    must(cursor.chunk != NULL && stream_id_equal(stream_chunk_id(cursor.chunk, cursor.at), id));
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): as above.
+    return stream_chunk_replace((struct stream_chunk *)(uintptr_t)cursor.chunk, cursor.at,
+                                &payload);
+}
+
 struct stream_id stream_shift(struct stream *stream, struct blob *gone) {
     must(stream->len > 0);
     struct stream_entry entry;

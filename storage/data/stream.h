@@ -141,6 +141,8 @@ uint32_t stream_node_added(const struct stream *stream); // to the last node, de
 void stream_add(struct stream *stream, struct stream_id id, const struct blob *payload,
                 const struct stream_node *node); // id > last id; takes the payload
 bool stream_delete(struct stream *stream, struct stream_id id, struct blob *gone); // gives it
+// The entry with that id, which is there, holds another payload from now on; gives the old one.
+struct blob stream_replace(struct stream *stream, struct stream_id id, struct blob payload);
 struct stream_id stream_shift(struct stream *stream, struct blob *gone); // the first; there is one
 void stream_set_max_deleted(struct stream *stream, struct stream_id id);
 struct stream_ids {

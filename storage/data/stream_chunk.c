@@ -83,6 +83,18 @@ void stream_chunk_push(struct stream_chunk *chunk, const struct stream_entry *en
     chunk->count++;
 }
 
+struct blob stream_chunk_replace(struct stream_chunk *chunk, size_t at,
+                                 const struct blob *payload) {
+    must(at < chunk->count && (payload->tail & BEGINS_NODE) == 0);
+    const struct blob old = stream_chunk_get(chunk, at).payload;
+    const size_t place = chunk->start + at;
+    uint16_t *tail = &tails_of(chunk)[place];
+    chunk->words[place] = payload->word;
+    hashes_of(chunk)[place] = payload->hash;
+    *tail = (uint16_t)((*tail & (unsigned)BEGINS_NODE) | payload->tail);
+    return old;
+}
+
 // Copies entries [at, at + count) of one to a place of another, or of the same.
 static void copy_row(struct stream_chunk *to, size_t place, const struct stream_chunk *from,
                      size_t at, size_t count) {

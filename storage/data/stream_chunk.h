@@ -37,6 +37,8 @@ bool stream_chunk_takes(const struct stream_chunk *chunk, struct stream_id id);
 struct stream_id stream_chunk_id(const struct stream_chunk *chunk, size_t at);
 struct stream_entry stream_chunk_get(const struct stream_chunk *chunk, size_t at);
 void stream_chunk_push(struct stream_chunk *chunk, const struct stream_entry *entry); // has room
+// The entry keeps its id and its node; gives the old payload.
+struct blob stream_chunk_replace(struct stream_chunk *chunk, size_t at, const struct blob *payload);
 void stream_chunk_remove(struct stream_chunk *chunk, size_t at);
 void stream_chunk_mark(struct stream_chunk *chunk, size_t at); // the entry begins a node
 // The first entry whose id is >= `id`; count when none is.

@@ -248,6 +248,22 @@ struct log_stats {
     const struct histogram *batch_frames;
 };
 
+// A segment in use. It occupies segment_bytes on disk, however much was written to it.
+struct log_segment_use {
+    uint64_t sequence;
+    uint64_t end_lsn; // where the log goes on in the next one; 0: the newest
+    uint32_t slot;
+    bool is_covered; // by the newest durable checkpoint: kept for its live bytes alone
+};
+size_t log_segment_count(const struct log *log);
+struct log_segment_use log_segment_at(const struct log *log,
+                                      size_t index); // < count; ascending by sequence
+uint64_t log_checkpoint_lsn(const struct log *log);  // of the newest durable one; 0: none
+size_t log_reserve_bytes(const struct log *log);     // what only removals may use
+size_t log_image_bytes(const struct log *log);       // memory the tail takes
+// Room of the volume that the log lies on. Any thread.
+enum err log_disk_space(const struct log *log, struct vfs_space *out);
+
 uint64_t log_end_lsn(const struct log *log);
 // Where the newest segment begins whose header is durable: up to there the log is sealed, whole and
 // never written again, and a checkpoint may cover it. 0: there is none.

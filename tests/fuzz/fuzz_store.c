@@ -125,6 +125,7 @@ static struct effect make_effect(const struct writer *writer, struct content *co
         EFFECT_STREAM_IDMP,   EFFECT_STREAM_IDMP_DROP, EFFECT_GROUP_CREATE,    EFFECT_GROUP_DESTROY,
         EFFECT_GROUP_SET_ID,  EFFECT_CONSUMER_CREATE,  EFFECT_CONSUMER_DELETE, EFFECT_GROUP_DELIVER,
         EFFECT_GROUP_DELIVER, EFFECT_GROUP_ACK,        EFFECT_GROUP_CLAIM,     EFFECT_GROUP_NACK,
+        EFFECT_RELOCATE,
     };
     static const char *const keys[] = {"a", "b", "c", "", "a key of some length", "\xff"};
     const size_t count = (size_t)1 + order[3] % VALUES_MAX;
@@ -152,6 +153,15 @@ static struct effect make_effect(const struct writer *writer, struct content *co
     if (effect.type == EFFECT_DB_FLUSH || effect.type == EFFECT_DB_SWAP) effect.key = SLICE_EMPTY;
     if (effect.type == EFFECT_DB_FLUSH && order[1] % 8 == 0) effect.db = EFFECT_ALL_DATABASES;
     if (effect.type >= EFFECT_STREAM_ADD) make_stream_effect(content, order, &effect);
+    if (effect.type == EFFECT_RELOCATE) {
+        effect.value_type = (enum value_type)(TYPE_STRING + order[7] % TYPE_STREAM);
+        if (effect.value_type == TYPE_STRING) effect.count = 1;
+        if (effect.value_type == TYPE_LIST) effect.indexes = content->indexes;
+        if (effect.value_type == TYPE_HASH) effect.fields = content->fields;
+        if (effect.value_type == TYPE_STREAM) effect.ids = content->ids;
+        for (size_t i = 0; i < count; i++)
+            content->ids[i] = (struct stream_id){order[4], order[5] % 16 + i};
+    }
     return effect;
 }
 

@@ -30,7 +30,8 @@ struct world {
     size_t peer_count;
     int64_t now_ms;
     struct clock clock;
-    int64_t clock_us; // each look at the clock costs 10 us
+    struct trace trace; // without a sink, unless a test gives one
+    int64_t clock_us;   // each look at the clock costs 10 us
 };
 
 // ---- commands: as those of Redis with the same name, without options
@@ -463,6 +464,7 @@ static inline struct world *world_open_with(uint64_t capacity_bytes, struct comm
         .options = &world->options,
         .commands = table,
         .host = *host,
+        .trace = &world->trace,
         .clock = &world->clock,
         .seed = 7,
         .wall_us = world->now_ms * 1000,

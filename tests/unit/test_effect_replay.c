@@ -1,6 +1,7 @@
 // State is a fold of effects: the same records, applied to another keyspace, give the same state.
 #include <string.h>
 
+#include "proto/base/hash.h"
 #include "proto/base/rng.h"
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
@@ -259,6 +260,43 @@ static void play_on_databases(struct player *player) {
     play(player, &effect);
 }
 
+// A reference of the value, chosen at random, lies elsewhere from now on. Its bytes are a row of
+// one letter, which its hash tells.
+static void play_relocation(struct player *player, const struct entry *entry) {
+    struct effect effect = of_key(player, EFFECT_RELOCATE);
+    struct blob blob = {0};
+    struct stream_entry last;
+    effect.value_type = (enum value_type)entry->type;
+    effect.count = 1;
+    effect.values = player->values;
+    if (entry->type == TYPE_STRING) {
+        blob = entry->value.string;
+    } else if (entry->type == TYPE_LIST) {
+        player->indexes[0] = (uint32_t)below(player, list_len(entry->value.list));
+        blob = list_get(entry->value.list, player->indexes[0]);
+        effect.indexes = player->indexes;
+    } else if (entry->type == TYPE_HASH) {
+        assert_true(hash_random(entry->value.hash, &player->rng, player->fields, &blob));
+        effect.fields = player->fields;
+    } else {
+        struct stream_cursor cursor = stream_seek_behind(entry->value.stream, STREAM_ID_MAX);
+        if (!stream_prev(&cursor, &last)) return;
+        blob = last.payload;
+        player->ids[0] = last.id;
+        effect.ids = player->ids;
+    }
+    if (blob_kind(&blob) != BLOB_REF) return;
+    for (int letter = 'a'; letter <= 'c'; letter++) {
+        memset(player->bytes[0], letter, blob_len(&blob));
+        const struct slice bytes = slice_of(player->bytes[0], blob_len(&blob));
+        player->values[0] = (struct effect_value){.bytes = bytes};
+        if (hash_payload(bytes) == blob.hash) break;
+    }
+    const uint64_t digest = below(player, 100) == 0 ? keyspace_digest(player->copy) : 0;
+    play(player, &effect);
+    if (digest != 0) assert_true(keyspace_digest(player->copy) == digest);
+}
+
 static void step(struct player *player) {
     const size_t key = below(player, KEYS);
     player->db = (unsigned)below(player, DATABASES_USED);
@@ -269,6 +307,8 @@ static void step(struct player *player) {
         play_on_databases(player);
     } else if (dice < 10) {
         play_on_key(player, entry);
+    } else if (dice < 40 && entry != NULL) {
+        play_relocation(player, entry);
     } else if (entry == NULL ? key % 4 == 0 : entry->type == TYPE_STRING) {
         play_on_string(player, entry);
     } else if (entry == NULL ? key % 4 == 1 : entry->type == TYPE_LIST) {

@@ -195,6 +195,59 @@ static void every_operation_on_short_lists_keeps_the_invariants(void **state) {
     }
 }
 
+// Each element is known by its number here; who was there all the time must not be missed.
+static void a_walk_by_places_misses_nothing_while_the_list_changes(void **state) {
+    (void)state;
+    enum { ELEMENTS = 3000, STRIDE = 7 };
+    static bool seen[ELEMENTS + 4000];
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rng rng;
+        rng_init(&rng, seed);
+        struct list *list = list_new();
+        uint32_t next_number = 0;
+        while (next_number < ELEMENTS)
+            list_push(list, LIST_TAIL, blob_of_ref(1, 8, 100, next_number++));
+        memset(seen, 0, sizeof seen);
+        int64_t place = list_origin(list);
+        while (place - list_origin(list) < (int64_t)list_len(list)) {
+            for (unsigned i = 0; i < STRIDE; i++) {
+                int64_t index = place - list_origin(list);
+                if (index < 0) index = 0; // those before have gone
+                if ((size_t)index >= list_len(list)) break;
+                seen[list_get(list, (size_t)index).hash] = true;
+                place = list_origin(list) + index + 1;
+            }
+            for (unsigned changes = (unsigned)rng_below(&rng, 4); changes > 0; changes--) {
+                const size_t len = list_len(list);
+                const struct blob fresh = blob_of_ref(1, 8, 100, next_number);
+                switch (rng_below(&rng, 6)) {
+                case 0:
+                    if (next_number + 1 < sizeof seen) next_number++;
+                    list_push(list, rng_below(&rng, 2) == 0 ? LIST_HEAD : LIST_TAIL, fresh);
+                    break;
+                case 1:
+                    if (next_number + 1 < sizeof seen) next_number++;
+                    list_insert(list, (size_t)rng_below(&rng, len + 1), fresh);
+                    break;
+                case 2:
+                case 3:
+                    if (len > 1) list_pop(list, rng_below(&rng, 2) == 0 ? LIST_HEAD : LIST_TAIL);
+                    break;
+                default:
+                    if (len > 1) list_remove(list, (size_t)rng_below(&rng, len));
+                    break;
+                }
+            }
+        }
+        struct list_cursor cursor = list_cursor_at(list, 0);
+        struct blob blob;
+        while (list_cursor_next(&cursor, &blob)) {
+            if (blob.hash < ELEMENTS) assert_true(seen[blob.hash]);
+        }
+        list_free(list, release_blob, NULL);
+    }
+}
+
 static void push_number(struct list *list, enum list_end end, uint32_t number) {
     list_push(list, end, blob_of_ref(number % 1000, number % 1000 * 8, 1000, number));
 }
@@ -352,6 +405,7 @@ int main(void) {
         cmocka_unit_test(random_operations_match_an_array),
         cmocka_unit_test(random_operations_with_many_equal_values_match_an_array),
         cmocka_unit_test(every_operation_on_short_lists_keeps_the_invariants),
+        cmocka_unit_test(a_walk_by_places_misses_nothing_while_the_list_changes),
         cmocka_unit_test(removals_in_the_middle_leave_a_dense_list),
         cmocka_unit_test(insertions_in_the_middle_split_all_levels_of_the_tree),
         cmocka_unit_test(a_million_references_cost_at_most_16_bytes_each),

@@ -1,0 +1,87 @@
+// What the loop has others do meanwhile: slots made, checkpoints folded, segments cleaned, the
+// disk's room looked at. Each has at most one job away; a stop waits for those, and begins none.
+#define _POSIX_C_SOURCE 200809L // uv.h
+
+#include "server/net/server_state.h"
+
+enum { FOLD_HURRY_SEGMENTS = 8 }; // so many sealed and not folded: no more rests
+
+static void on_slot_made(void *context) {
+    struct server *server = context;
+    if (server->is_failed) return;
+    server_set_time(server);
+    engine_durable(server->engine, log_durable_lsn(server->log));
+}
+
+// ---- checkpoints
+
+static void on_folded(void *context, struct fold *fold, enum err err, const struct fault *fault) {
+    struct server *server = context;
+    server_set_time(server);
+    const int64_t now_ms = engine_now_ms(server->engine);
+    store_fold_end(server->store, fold, err, fault, now_ms);
+    saving_ended(engine_saving(server->engine), err, now_ms, engine_monotonic_us(server->engine));
+    // Segments may have been given back.
+    if (!server->is_failed) engine_durable(server->engine, log_durable_lsn(server->log));
+}
+
+static void fold_if_wanted(struct server *server) {
+    struct saving *saving = engine_saving(server->engine);
+    if (folder_is_busy(&server->folder) || server->is_stopping) return;
+    const int64_t now_ms = engine_now_ms(server->engine);
+    const bool is_asked = saving_wanted(saving);
+    if (!is_asked && !store_wants_fold(server->store, now_ms)) return;
+    struct fold *fold = store_fold_begin(server->store, now_ms);
+    const int64_t monotonic_us = engine_monotonic_us(server->engine);
+    if (fold == NULL) {
+        // All there is lies in the current segment, which a start reads in a moment anyway.
+        if (is_asked) saving_ended(saving, ERR_NONE, now_ms, monotonic_us);
+        return;
+    }
+    saving_began(saving, store_stats(server->store).effects, monotonic_us);
+    const uint64_t hurry_bytes = FOLD_HURRY_SEGMENTS * log_segment_bytes(server->log);
+    const uint64_t bytes = store_checkpoint_stats(server->store).foldable_bytes;
+    folder_start(&server->folder, fold, is_asked || bytes > hurry_bytes);
+}
+
+// ---- all of it
+
+static void on_cleaner_due(void *context) {
+    server_turn(context);
+}
+
+static void on_disk_told(void *context, const struct vfs_space *space) {
+    struct server *server = context;
+    if (!server->is_failed) engine_note_disk(server->engine, space);
+    if (server->is_stopping) server_turn(server);
+}
+
+void background_init(struct server *server) {
+    uv_loop_t *loop = &server->loop;
+    slot_maker_init(&server->slot_maker, loop, server->log, on_slot_made, server);
+    folder_init(&server->folder, loop, on_folded, server);
+    struct cleaner *cleaner = store_cleaner(server->store);
+    cleaner_set_rate(cleaner, server->options->clean_rate_bytes);
+    cleaning_init(&server->cleaning, loop, cleaner, on_cleaner_due, server);
+    disk_watch_init(&server->disk_watch, loop, server->log, on_disk_told, server);
+}
+
+void background_clean(struct server *server) {
+    if (server->is_stopping) return;
+    cleaning_step(&server->cleaning, engine_monotonic_us(server->engine));
+}
+
+void background_start(struct server *server) {
+    slot_maker_start(&server->slot_maker, engine_now_ms(server->engine));
+    fold_if_wanted(server);
+}
+
+void background_tick(struct server *server) {
+    if (server->log == NULL || server->is_stopping) return;
+    disk_watch_tick(&server->disk_watch, engine_monotonic_us(server->engine));
+}
+
+bool background_is_busy(const struct server *server) {
+    return slot_maker_is_busy(&server->slot_maker) || folder_is_busy(&server->folder) ||
+           cleaning_is_busy(&server->cleaning) || disk_watch_is_busy(&server->disk_watch);
+}

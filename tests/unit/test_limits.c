@@ -1,0 +1,85 @@
+// What the process and its disk have room for.
+#include "tests/unit/engine_world.h"
+
+enum { LOW = 8 << 20 };
+
+struct heard {
+    unsigned low;
+    unsigned enough;
+};
+
+static void hear(void *context, enum trace_level level, const char *event, const char *text) {
+    struct heard *heard = context;
+    if (strcmp(event, "disk.low") == 0) {
+        assert_int_equal(level, TRACE_WARNING);
+        assert_non_null(strstr(text, "disk-low"));
+        heard->low++;
+    }
+    heard->enough += strcmp(event, "disk.enough") == 0;
+}
+
+static void note(struct world *world, uint64_t free_bytes) {
+    const struct vfs_space space = {.total_bytes = 100 << 20, .free_bytes = free_bytes};
+    engine_note_disk(world->engine, &space);
+}
+
+static void a_low_disk_is_told_once_until_there_is_clearly_more(void **state) {
+    struct world *world = *state;
+    struct heard heard = {0};
+    world->trace = (struct trace){.context = &heard, .level = TRACE_NOTICE, .sink = hear};
+    world->options.disk_low_bytes = LOW;
+    const uint64_t ready =
+        log_stats(store_log(world->store)).slots_ready * log_segment_bytes(store_log(world->store));
+    assert_true(ready > 0);
+    assert_false(engine_disk(world->engine).is_low);
+    note(world, LOW - ready); // slots that are ready are room, too
+    assert_false(engine_disk(world->engine).is_low);
+    assert_int_equal(engine_disk(world->engine).free_bytes, LOW);
+    assert_int_equal(engine_disk(world->engine).total_bytes, 100 << 20);
+    note(world, LOW - ready - 1);
+    assert_true(engine_disk(world->engine).is_low);
+    note(world, LOW - ready - 2);
+    note(world, LOW - ready); // a little more is not enough
+    note(world, LOW - ready + LOW / 8 - 1);
+    assert_true(engine_disk(world->engine).is_low);
+    assert_int_equal(heard.low, 1);
+    assert_int_equal(heard.enough, 0);
+    note(world, LOW - ready + LOW / 8);
+    assert_false(engine_disk(world->engine).is_low);
+    assert_int_equal(heard.enough, 1);
+    note(world, 0);
+    assert_int_equal(heard.low, 2);
+    world->options.disk_low_bytes = 0; // no warning
+    note(world, 0);
+    assert_false(engine_disk(world->engine).is_low);
+    assert_int_equal(heard.low, 2);
+}
+
+static void the_tail_of_the_log_does_not_count_against_maxmemory(void **state) {
+    struct world *world = *state;
+    const struct log *log = store_log(world->store);
+    const uint64_t uncounted = engine_memory_uncounted(world->engine);
+    assert_true(uncounted >= log_segment_bytes(log));
+    assert_int_equal(uncounted % log_segment_bytes(log), 0);
+    if (mem_used() <= uncounted) skip(); // a sanitizer's allocator does not count
+    struct peer *peer = world_connect(world);
+    // More than all that counts, less than all there is.
+    world->options.maxmemory = mem_used() - uncounted / 2;
+    engine_tick(world->engine);
+    assert_answer(world, peer, "RPUSH a 1", ":1\r\n");
+    world->options.maxmemory = (mem_used() - uncounted) / 2;
+    engine_tick(world->engine);
+    assert_answer(world, peer, "RPUSH a 2",
+                  "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    assert_answer(world, peer, "BLPOP a 0", "$1\r\n1\r\n");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_low_disk_is_told_once_until_there_is_clearly_more,
+                                        world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(the_tail_of_the_log_does_not_count_against_maxmemory,
+                                        world_setup, world_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
