@@ -101,7 +101,7 @@ enum limit_room limits_room(struct engine *engine, const struct log_need *need) 
 // ---- memory
 
 uint64_t engine_memory_uncounted(const struct engine *engine) {
-    return log_image_bytes(engine->log);
+    return engine->log == NULL ? 0 : log_image_bytes(engine->log);
 }
 
 void limits_sample_memory(struct engine *engine) {
