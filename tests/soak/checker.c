@@ -1,4 +1,4 @@
-// Jobs one by one: every event of a job, in the order of invocation, is a group.
+// Jobs of lists one by one: every event of a job, in the order of invocation, is a group.
 //
 // What is counted are copies. A push or return makes one, an acknowledged removal or a pop takes
 // one away, a move keeps their number. Lower and upper bounds of what happened at a moment come
@@ -34,6 +34,8 @@ void verdict_add(struct verdict *verdict, const struct verdict *more) {
     verdict->recovered += more->recovered;
     verdict->deliveries += more->deliveries;
     verdict->returns += more->returns;
+    verdict->entries += more->entries;
+    verdict->reclaims += more->reclaims;
     verdict->events += more->events;
     for (size_t i = 0; i < FAULT_COUNT_OF; i++)
         verdict->faults[i] += more->faults[i];
@@ -362,22 +364,22 @@ static void count(const struct event *event, struct verdict *verdict) {
         verdict_accuse(verdict, FAULT_REFUSED, event->job, deed_name(event->deed));
 }
 
-void history_check(struct history *history, struct verdict *verdict) {
-    if (history->len == 0) return;
-    qsort(history->events, history->len, sizeof *history->events, by_job);
-    struct job_fate *fates = mem_alloc_array(history->len, sizeof *fates);
+static void check_lists(struct event *all, size_t len, struct verdict *verdict) {
+    if (len == 0) return;
+    qsort(all, len, sizeof *all, by_job);
+    struct job_fate *fates = mem_alloc_array(len, sizeof *fates);
     size_t fates_len = 0;
     struct sweep sweep = {
-        .missing = mem_alloc_array(history->len, sizeof *sweep.missing),
-        .pops = mem_alloc_array(history->len, sizeof(const struct event *)),
+        .missing = mem_alloc_array(len, sizeof *sweep.missing),
+        .pops = mem_alloc_array(len, sizeof(const struct event *)),
     };
-    const struct event **counts = mem_alloc_array(history->len, sizeof(const struct event *));
+    const struct event **counts = mem_alloc_array(len, sizeof(const struct event *));
     size_t counts_len = 0;
 
-    for (size_t first = 0, end = 0; first < history->len; first = end) {
-        const struct event *events = &history->events[first];
-        for (end = first; end < history->len && history->events[end].job == events->job; end++)
-            count(&history->events[end], verdict);
+    for (size_t first = 0, end = 0; first < len; first = end) {
+        const struct event *events = &all[first];
+        for (end = first; end < len && all[end].job == events->job; end++)
+            count(&all[end], verdict);
         struct group group = {.events = events, .len = end - first, .verdict = verdict};
         if (events->job != 0) {
             bool is_missing = check_job(&group);
@@ -404,4 +406,23 @@ void history_check(struct history *history, struct verdict *verdict) {
     mem_free(sweep.missing);
     mem_free(sweep.pops);
     mem_free(counts);
+}
+
+// Moves the events of streams behind the others. Returns how many are before them.
+static size_t part_streams(struct history *history) {
+    size_t lists = 0;
+    for (size_t i = 0; i < history->len; i++) {
+        if (deed_is_of_streams(history->events[i].deed)) continue;
+        struct event event = history->events[i];
+        history->events[i] = history->events[lists];
+        history->events[lists++] = event;
+    }
+    return lists;
+}
+
+void history_check(struct history *history, struct verdict *verdict) {
+    if (history->len == 0) return;
+    size_t lists = part_streams(history);
+    check_lists(history->events, lists, verdict);
+    check_streams(history->events + lists, history->len - lists, verdict);
 }

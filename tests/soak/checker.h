@@ -30,7 +30,9 @@ struct verdict {
     uint64_t acknowledged; // pushes that were answered
     uint64_t recovered;    // pushes that were not answered, but happened: allowed
     uint64_t deliveries;
-    uint64_t returns; // pushed again by a sweeper
+    uint64_t returns;  // pushed again by a sweeper
+    uint64_t entries;  // of streams, among the jobs
+    uint64_t reclaims; // given to another consumer of the group
     uint64_t events;
     uint64_t faults[FAULT_COUNT_OF];
     struct buf notes; // a line for each of the first faults
@@ -58,6 +60,8 @@ struct job_fate { // what the order of lists is judged by; one for each pushed j
     bool was_returned;            // or a return was tried
 };
 void check_order(struct job_fate *fates, size_t len, struct verdict *verdict);
+// Sorts the events, which are all of streams, and gives their jobs to those that told only an id.
+void check_streams(struct event *events, size_t len, struct verdict *verdict);
 void check_counters(const struct event *const *events, size_t len, struct verdict *verdict);
 
 #endif

@@ -114,18 +114,18 @@ static void note_unknown(struct client *client, uint64_t completed) {
     }
 }
 
-// Completes the events of the next reply; all but the last are noted here.
-static struct event complete(struct client *client, uint8_t outcome, int64_t result) {
+// Completes the events of the next reply.
+static size_t complete(struct client *client, uint8_t outcome, int64_t result,
+                       struct event *events) {
     uint64_t completed = run_ticket(client->run);
-    for (;;) {
-        bool shares = false;
-        struct event event = take_event(client, &shares);
-        event.completed = completed;
-        event.outcome = outcome;
-        event.result = result;
-        if (!shares) return event;
-        client_note(client, &event);
+    size_t count = 0;
+    for (bool shares = true; shares; count++) {
+        events[count] = take_event(client, &shares);
+        events[count].completed = completed;
+        events[count].outcome = outcome;
+        events[count].result = result;
     }
+    return count;
 }
 
 void client_break(struct client *client) {
@@ -176,19 +176,32 @@ static void say_error(struct client *client, const redisReply *reply, const char
     verdict_say(&client->verdict, what, client->number, why);
 }
 
-redisReply *client_receive(struct client *client, struct event *event) {
+redisReply *client_receive_all(struct client *client, struct event *events, size_t *count) {
     redisReply *reply = next_reply(client);
     if (reply == NULL) {
         give_up(client);
         return NULL;
     }
     bool is_error = reply->type == REDIS_REPLY_ERROR;
-    *event = complete(client, is_error ? OUTCOME_REFUSED : OUTCOME_ANSWERED, reply->integer);
+    *count =
+        complete(client, is_error ? OUTCOME_REFUSED : OUTCOME_ANSWERED, reply->integer, events);
     if (!is_error) return reply;
-    say_error(client, reply, deed_name(event->deed));
-    client_note(client, event);
+    say_error(client, reply, deed_name(events[0].deed));
+    for (size_t i = 0; i < *count; i++)
+        client_note(client, &events[i]);
     freeReplyObject(reply);
     return NULL;
+}
+
+redisReply *client_receive(struct client *client, struct event *event) {
+    struct event events[CLIENT_PIPELINE_MAX];
+    size_t count = 0;
+    redisReply *reply = client_receive_all(client, events, &count);
+    if (reply == NULL) return NULL;
+    for (size_t i = 0; i + 1 < count; i++)
+        client_note(client, &events[i]);
+    *event = events[count - 1];
+    return reply;
 }
 
 redisReply *client_ask(struct client *client, struct event *event, const struct slice *args,
@@ -239,5 +252,11 @@ bool client_job(struct client *client, struct slice payload, uint64_t *job) {
     slice_to_cstr(payload, text, sizeof text);
     snprintf(why, sizeof why, "a damaged payload of %zu bytes: %s", payload.len, text);
     verdict_accuse(&client->verdict, FAULT_UNEXPECTED, 0, why);
+    return false;
+}
+
+bool client_entry_id(struct client *client, const redisReply *reply, int64_t *id) {
+    if (reply->type == REDIS_REPLY_STRING && entry_id(slice_of_reply(reply), id)) return true;
+    verdict_accuse(&client->verdict, FAULT_UNEXPECTED, client->number, "an id that is none");
     return false;
 }

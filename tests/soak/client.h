@@ -65,6 +65,9 @@ void client_send(struct client *client, const struct slice *args, size_t count);
 // error reply is noted and comes back as NULL too, with the client still connected. Otherwise the
 // caller notes the event, and frees the reply.
 redisReply *client_receive(struct client *client, struct event *event);
+// The same for a request of several events: all of them (CLIENT_PIPELINE_MAX) come back with the
+// reply, and none of an answered request is noted.
+redisReply *client_receive_all(struct client *client, struct event *events, size_t *count);
 // Leaves without waiting for what was asked: it may happen at any time.
 void client_break(struct client *client);
 
@@ -80,6 +83,8 @@ redisReply *client_look(struct client *client, const struct slice *args, size_t 
 void client_note(struct client *client, const struct event *event);
 // The job of a payload that came; false: it is damaged, which is noted.
 bool client_job(struct client *client, struct slice payload, uint64_t *job);
+// The id of an entry; false: it is none, which is noted.
+bool client_entry_id(struct client *client, const redisReply *reply, int64_t *id);
 struct slice slice_of_reply(const redisReply *reply);
 
 #endif

@@ -121,6 +121,7 @@ bool drain(struct client *client) {
                   find_claims(client, i);
     for (unsigned i = 0; i < COUNTERS && is_done; i++)
         is_done = find_counter(client, i);
+    is_done = is_done && drain_streams(client);
     redisReply *reply =
         is_done ? client_look(client, (struct slice[]){SLICE("FLUSHALL")}, 1) : NULL;
     if (reply == NULL) {

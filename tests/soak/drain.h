@@ -7,5 +7,7 @@
 // Nobody else may be connected. Adds the DEED_FOUND events to the client's history; afterwards the
 // server is empty. False: it could not be done, which is accused.
 bool drain(struct client *client);
+// Its part for streams: false as above, or true with the groups' work done.
+bool drain_streams(struct client *client);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
+#include "proto/base/num.h"
 
 enum { EVENTS_FIRST = 1024, NAME_MAX_LEN = 16 };
 
@@ -27,6 +28,19 @@ static const char *const deed_names[DEED_COUNT_OF] = {
     [DEED_FOUND_TAKEN] = "found-taken",
     [DEED_FOUND_CLAIM] = "found-claim",
     [DEED_FOUND_COUNT] = "found-count",
+    [DEED_ADD] = "add",
+    [DEED_GROUP] = "group",
+    [DEED_TAKE] = "take",
+    [DEED_RECLAIM] = "reclaim",
+    [DEED_ACK] = "ack",
+    [DEED_DELETE] = "delete",
+    [DEED_ACK_DELETE] = "ack-delete",
+    [DEED_PENDING] = "pending",
+    [DEED_LENGTH] = "length",
+    [DEED_PENDING_COUNT] = "pending-count",
+    [DEED_FOUND_ENTRY] = "found-entry",
+    [DEED_FOUND_PENDING] = "found-pending",
+    [DEED_FOUND_NEW] = "found-new",
 };
 
 static const char *const outcome_names[OUTCOME_COUNT_OF] = {
@@ -38,6 +52,37 @@ static const char *const outcome_names[OUTCOME_COUNT_OF] = {
 const char *deed_name(uint8_t deed) {
     return deed < DEED_COUNT_OF ? deed_names[deed] : "?";
 }
+
+bool deed_is_of_streams(uint8_t deed) {
+    return deed >= DEED_ADD && deed <= DEED_FOUND_NEW;
+}
+
+// ---- ids
+
+bool entry_id(struct slice text, int64_t *id) {
+    const char *dash = text.len == 0 ? NULL : memchr(text.data, '-', text.len);
+    if (dash == NULL) return false;
+    size_t at = (size_t)(dash - text.data);
+    uint64_t ms = 0;
+    uint64_t sequence = 0;
+    if (!num_parse_u64(slice_sub(text, 0, at), &ms) ||
+        !num_parse_u64(slice_sub(text, at + 1, text.len), &sequence))
+        return false;
+    if (ms == 0 || ms >> (62 - ENTRY_SEQUENCE_BITS) != 0 || sequence >> ENTRY_SEQUENCE_BITS != 0)
+        return false;
+    *id = (int64_t)(ms << ENTRY_SEQUENCE_BITS | sequence);
+    return true;
+}
+
+struct slice entry_id_text(int64_t id, char *out) {
+    const uint64_t number = (uint64_t)id;
+    const uint64_t sequence = number & (((uint64_t)1 << ENTRY_SEQUENCE_BITS) - 1);
+    int len = snprintf(out, ENTRY_TEXT_MAX, "%" PRIu64 "-%" PRIu64, number >> ENTRY_SEQUENCE_BITS,
+                       sequence);
+    return slice_of(out, (size_t)len);
+}
+
+// ---- the events
 
 void history_deinit(struct history *history) {
     mem_free(history->events);

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/slice.h"
+
 enum deed {
     DEED_PUSH,   // a new job enters the list `place`
     DEED_RETURN, // a sweeper pushes a job into the list once more
@@ -29,7 +31,34 @@ enum deed {
     DEED_FOUND_TAKEN, // at the end: the job is in the processing list
     DEED_FOUND_CLAIM, // at the end: there is a note on the job
     DEED_FOUND_COUNT, // at the end: the counter's value is `result`
+
+    // Streams and their groups. `place` is the stream times STREAM_GROUPS_MAX, plus the group where
+    // there is one. Where a deed is about one entry and not an acknowledgement, `result` is its id
+    // (0: never told).
+    DEED_ADD,     // a new job becomes an entry of the stream
+    DEED_GROUP,   // a group exists that reads the stream from its start
+    DEED_TAKE,    // a new entry is given to a consumer; unanswered: up to `amount`, unknown which
+    DEED_RECLAIM, // a pending entry is given to another consumer
+    DEED_ACK,     // `result`: 1, or 0 when it was not pending, or RESULT_EITHER
+    DEED_DELETE,  // the same for the entry in the stream
+    DEED_ACK_DELETE,    // both at once; `result` says whether it was pending
+    DEED_PENDING,       // somebody looks: the entry `result` is pending, its job is not told
+    DEED_LENGTH,        // the stream has `result` entries
+    DEED_PENDING_COUNT, // the group has `result` pending entries
+    DEED_FOUND_ENTRY,   // at the end: the entry is in the stream
+    DEED_FOUND_PENDING, // at the end: as DEED_PENDING; it was delivered `amount` times (at most
+                        // 255)
+    DEED_FOUND_NEW,     // at the end: the group gives out the entry as a new one
     DEED_COUNT_OF,
+};
+
+// One answer for several entries: some of them were there.
+#define RESULT_EITHER (-2)
+
+enum {
+    STREAM_GROUPS_MAX = 4,
+    ENTRY_SEQUENCE_BITS = 20, // of an id as a number: milliseconds, then these
+    ENTRY_TEXT_MAX = 48,
 };
 
 enum outcome {
@@ -71,5 +100,11 @@ bool history_save(const struct history *history, const char *path);
 bool history_load(struct history *history, const char *path);
 
 const char *deed_name(uint8_t deed);
+bool deed_is_of_streams(uint8_t deed);
+
+// An entry's id `MS-SEQ` as a number that ascends as ids do. False: it is none, or none that a
+// server makes of the time (not above 0, or too many in one millisecond).
+bool entry_id(struct slice text, int64_t *id);
+struct slice entry_id_text(int64_t id, char *out); // out: ENTRY_TEXT_MAX bytes
 
 #endif

@@ -159,7 +159,10 @@ static const char *choose_segment_bytes(struct machine *machine) {
 }
 
 enum machine_start machine_init(struct machine *machine, const struct machine_options *options) {
-    *machine = (struct machine){.program = options->program};
+    *machine = (struct machine){
+        .program = options->program,
+        .has_clean_cuts = options->has_clean_cuts,
+    };
     if (machine->program == NULL) machine->program = ACKD_PROGRAM;
     rng_init(&machine->rng, options->seed);
     snprintf(machine->room, sizeof machine->room, "/tmp/ackd-soak-XXXXXX");
@@ -276,8 +279,8 @@ bool machine_wait_ready(struct machine *machine) {
 
 // The power goes and comes back. A server that runs does not outlive it.
 static bool cut_power(struct machine *machine) {
-    char words[64] = "cut";                 // all that is not synced is dropped ...
-    if (rng_below(&machine->rng, 4) != 0) { // ... or each sector decides for itself
+    char words[64] = "cut"; // all that is not synced is dropped ...
+    if (!machine->has_clean_cuts && rng_below(&machine->rng, 4) != 0) { // ... or by the sector
         snprintf(words, sizeof words, "cut %llu",
                  (unsigned long long)rng_below(&machine->rng, 1000000000) + 1);
     }

@@ -24,6 +24,7 @@ struct machine {
     int port;
     pid_t server; // 0: not running
     pid_t disk;   // of dropfs; 0: a plain directory
+    bool has_clean_cuts;
     struct rng rng;
     const char *segment_bytes; // chosen anew for each data directory
     char why[MACHINE_WHY_MAX]; // after a false
@@ -35,6 +36,7 @@ enum machine_start { MACHINE_READY, MACHINE_NO_FUSE, MACHINE_FAILED };
 // `program`: the server to torture, NULL for the one that was built with the soak.
 struct machine_options {
     enum disk_kind disk;
+    bool has_clean_cuts; // a power cut drops all that was not synced, and tears nothing
     uint64_t seed;
     const char *program;
 };

@@ -14,6 +14,7 @@
 #include "tests/soak/drain.h"
 #include "tests/soak/machine.h"
 #include "tests/soak/roles.h"
+#include "tests/soak/streams.h"
 
 enum {
     EPOCH_MS = 20 * 1000, // bounds the history in memory and the time until a fault is known
@@ -118,6 +119,18 @@ static bool settle(struct soak *soak, struct history *history, struct verdict *v
     return is_drained;
 }
 
+// Before anybody works: on an empty server that nobody kills. False: it is accused.
+static bool prepare(struct soak *soak, struct history *history, struct verdict *verdict) {
+    struct client *client = mem_zalloc(sizeof *client);
+    client_init(client, &soak->run, (uint16_t)soak->options.clients, 0);
+    bool is_prepared = streams_prepare(client);
+    history_join(history, &client->history);
+    verdict_add(verdict, &client->verdict);
+    client_deinit(client);
+    mem_free(client);
+    return is_prepared;
+}
+
 static void keep_history(const struct soak *soak, const struct history *history) {
     char path[PATH_MAX_LEN];
     snprintf(path, sizeof path, "%s/history", soak->machine.room);
@@ -137,8 +150,9 @@ static bool run_epoch(struct soak *soak) {
     if (until_ms > soak->deadline_ms) until_ms = soak->deadline_ms;
     soak->run.epoch++;
     atomic_store(&soak->run.is_over, false);
+    bool is_good = prepare(soak, &history, &verdict);
     start_threads(soak, threads);
-    bool is_good = torture(soak, until_ms);
+    is_good = is_good && torture(soak, until_ms);
     join_threads(soak, threads, &history, &verdict);
     is_good = is_good && settle(soak, &history, &verdict);
     // Without a last look everything would seem lost: then the machine's fault is the verdict.
@@ -172,9 +186,11 @@ static bool renew_when_large(struct soak *soak) {
 static void print_counts(const struct soak *soak, const struct verdict *verdict) {
     const uint64_t *faults = verdict->faults;
     printf("early kills %" PRIu64 ", stops %" PRIu64 ", deliveries %" PRIu64 ", returns %" PRIu64
-           ", out of order %" PRIu64 ", miscounted %" PRIu64 ", refused %" PRIu64 "\n",
-           soak->early_kills, soak->stops, verdict->deliveries, verdict->returns,
-           faults[FAULT_DISORDERED], faults[FAULT_MISCOUNTED], faults[FAULT_REFUSED]);
+           ", entries of streams %" PRIu64 ", claims %" PRIu64 ", out of order %" PRIu64
+           ", miscounted %" PRIu64 ", refused %" PRIu64 "\n",
+           soak->early_kills, soak->stops, verdict->deliveries, verdict->returns, verdict->entries,
+           verdict->reclaims, faults[FAULT_DISORDERED], faults[FAULT_MISCOUNTED],
+           faults[FAULT_REFUSED]);
     printf("kills %" PRIu64 ", jobs %" PRIu64 ", acknowledged %" PRIu64 ", lost %" PRIu64
            ", duplicated %" PRIu64 ", unexpected %" PRIu64 ", returned after ack %" PRIu64
            ", recovered %" PRIu64 "\n",
@@ -240,8 +256,8 @@ static int check_saved(const struct soak *soak) {
 // ---- the command line
 
 static int usage(void) {
-    fprintf(stderr, "usage: soak [--minutes N] [--seed S] [--clients C] [--fuse] [--server "
-                    "PROGRAM] [--discard]\n"
+    fprintf(stderr, "usage: soak [--minutes N] [--seed S] [--clients C] [--fuse [--clean-cuts]] "
+                    "[--server PROGRAM] [--discard]\n"
                     "       soak --check HISTORY\n");
     return EXIT_USAGE;
 }
@@ -251,6 +267,10 @@ static bool read_options(struct options *options, int argc, char **argv) {
         const char *name = argv[i];
         if (strcmp(name, "--fuse") == 0) {
             options->machine.disk = DISK_DROPPING;
+            continue;
+        }
+        if (strcmp(name, "--clean-cuts") == 0) {
+            options->machine.has_clean_cuts = true;
             continue;
         }
         if (strcmp(name, "--discard") == 0) {

@@ -48,18 +48,18 @@ size_t counter_words(unsigned counter, bool adds, struct slice *args) {
 }
 
 role_life *role_of(unsigned number, unsigned clients) {
-    if (number == 0) return sweep;
-    if (number == 1) return count;
-    if (number == 2) return pop;
-    if (number == 3) return produce;
-    if (number == clients - 1 && clients > 12) return sweep;
-    static role_life *const others[] = {work, work, produce, work, work, produce, count, pop};
-    return others[(number - 4) % (sizeof others / sizeof others[0])];
+    static role_life *const first[] = {sweep, count, pop, produce, add, consume, reclaim, work};
+    static role_life *const others[] = {work, consume, produce, work, consume, add,
+                                        work, consume, count,   work, consume, pop};
+    enum { FIRST = sizeof first / sizeof first[0], OTHERS = sizeof others / sizeof others[0] };
+    if (number < FIRST) return first[number];
+    if (number == clients - 1 && clients > OTHERS) return sweep;
+    return others[(number - FIRST) % OTHERS];
 }
 
 // ---- producers
 
-static uint64_t new_job(struct client *client, uint32_t *sequence) {
+uint64_t new_job(const struct client *client, uint32_t *sequence) {
     return client->run->epoch << 48 | (uint64_t)client->number << 32 | ++*sequence;
 }
 

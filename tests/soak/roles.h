@@ -1,9 +1,9 @@
 // Who takes part: the reliable queue with everything that goes wrong in it.
 //
 // Three lists with a processing list and a hash of claims each, worked on with BLMOVE and LMOVE and
-// swept; one list that is popped from for good; a few counters in strings and in a hash. Producers
-// push to all lists, workers stop in the middle of a job, clients hang up while they wait. Each
-// role is one thread's life until the run is over.
+// swept; one list that is popped from for good; a few counters in strings and in a hash; streams
+// with groups. Producers push to all lists, workers stop in the middle of a job, clients hang up
+// while they wait. Each role is one thread's life until the run is over.
 #ifndef ACKD_TESTS_SOAK_ROLES_H
 #define ACKD_TESTS_SOAK_ROLES_H
 
@@ -39,6 +39,12 @@ role_life work;
 role_life sweep;
 role_life pop;
 role_life count;
+role_life add; // the last three are about streams: streams.h
+role_life consume;
+role_life reclaim;
+
+// A number that no other job of the run has.
+uint64_t new_job(const struct client *client, uint32_t *sequence);
 
 // The life of client `number` of `clients`.
 role_life *role_of(unsigned number, unsigned clients);
