@@ -172,7 +172,7 @@ static void deleted_entries_are_swept_whatever_the_count(void **state) {
         }
         sweep(&peer, count);
         char expected[64];
-        snprintf(expected, sizeof expected, "[%d 2-1 %d-1 [[other %d]]]", ENTRIES / 2, ENTRIES,
+        snprintf(expected, sizeof expected, "[:%d 2-1 %d-1 [[other %d]]]", ENTRIES / 2, ENTRIES,
                  ENTRIES / 2);
         assert_reply(&peer, "XPENDING s g", expected);
         // All of them deleted, also in one step.
