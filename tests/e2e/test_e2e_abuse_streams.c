@@ -178,7 +178,7 @@ static void deleted_entries_are_swept_whatever_the_count(void **state) {
         // All of them deleted, also in one step.
         assert_reply(&peer, "XTRIM s MAXLEN 0", ":12");
         sweep(&peer, count);
-        assert_reply(&peer, "XPENDING s g", "[0 nil nil nil]");
+        assert_reply(&peer, "XPENDING s g", "[:0 nil nil nil]");
     }
     peer_close(&peer);
 }
