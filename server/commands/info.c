@@ -232,7 +232,12 @@ static void section_durability(struct info *info) {
     field_u64(info, "log_segment_bytes", log_segment_bytes(log));
     field_u64(info, "log_slots", stats.slots);
     field_u64(info, "log_slots_ready", stats.slots_ready);
+    field_u64(info, "log_slots_made", stats.slots_made);
+    field_u64(info, "log_slots_removed", stats.slots_removed);
     field_u64(info, "log_slot_failures", stats.slot_failures);
+    field_u64(info, "log_segments_recycled", stats.segments_recycled);
+    field_u64(info, "log_disk_bytes", stats.disk_bytes);
+    field_bytes(info, "max_disk", engine_options_of(info->call->engine)->max_disk);
     field_u64(info, "log_live_bytes", keyspace_live_bytes_total(store_keyspace(store)));
     field_u64(info, "disk_reads", reads.disk_reads);
     field_u64(info, "corrupt_reads", reads.corrupt_reads);

@@ -91,6 +91,10 @@ static enum err option_changed(void *context, const struct option *option, struc
         logfile_set_level(server->logfile, logfile_level(server->options->loglevel));
     } else if (slice_is(name, "log-sync-delay-us")) {
         log_set_sync_delay(server->log, (unsigned)server->options->sync_delay_us);
+    } else if (slice_is(name, "log-give-back")) {
+        log_set_shrink(server->log, server->options->gives_back);
+    } else if (slice_is(name, "max-disk")) {
+        log_set_disk_max(server->log, server->options->max_disk);
     } else if (slice_is(name, "maxclients")) {
         return change_maxclients(server, fault);
     }
