@@ -163,7 +163,12 @@ void info_durability(struct info *info) {
     info_field_u64(info, "log_segment_bytes", log_segment_bytes(log));
     info_field_u64(info, "log_slots", stats.slots);
     info_field_u64(info, "log_slots_ready", stats.slots_ready);
+    info_field_u64(info, "log_slots_made", stats.slots_made);
+    info_field_u64(info, "log_slots_removed", stats.slots_removed);
     info_field_u64(info, "log_slot_failures", stats.slot_failures);
+    info_field_u64(info, "log_segments_recycled", stats.segments_recycled);
+    info_field_u64(info, "log_disk_bytes", stats.disk_bytes);
+    info_field_bytes(info, "max_disk", engine_options_of(info->call->engine)->max_disk);
     info_field_u64(info, "log_live_bytes", keyspace_live_bytes_total(store_keyspace(store)));
     info_field_u64(info, "disk_reads", reads.disk_reads);
     info_field_u64(info, "corrupt_reads", reads.corrupt_reads);

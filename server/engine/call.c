@@ -149,7 +149,7 @@ bool call_prepare(struct call *call, size_t bytes, size_t records) {
     case ROOM_REFUSED:
         if (call->is_retry) return false; // a waiter goes on waiting
         call->engine->stats.refused_no_space++;
-        reply_error(&call->reply, limits_no_space_text);
+        reply_error(&call->reply, limits_no_space_text(call->engine));
         call->is_answered = true;
         return false;
     case ROOM_BROKEN:

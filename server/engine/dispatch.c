@@ -144,7 +144,7 @@ static enum admission admit(struct call *call, size_t argument_bytes) {
             return HELD;
         case ROOM_REFUSED:
             call->engine->stats.refused_no_space++;
-            reply_error(&call->reply, limits_no_space_text);
+            reply_error(&call->reply, limits_no_space_text(call->engine));
             return REFUSED;
         case ROOM_BROKEN:
             client_close_now(client);

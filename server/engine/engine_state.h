@@ -211,7 +211,7 @@ void limits_sample_memory(struct engine *engine);
 void limits_check_output(struct client *client);
 // Closes the client if it has sent more than client-query-buffer-limit that was not executed.
 void limits_check_input(struct client *client);
-extern const char limits_no_space_text[];
+const char *limits_no_space_text(const struct engine *engine); // of the refusal just made
 
 // ---- expire.c
 

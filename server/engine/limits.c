@@ -11,10 +11,19 @@ enum {
     MS_PER_S = 1000,
 };
 
-const char limits_no_space_text[] =
+static const char disk_full[] =
     "NOSPACE disk is full: commands that add data are refused, pops, acknowledgements and deletes "
     "still work. Free space on the volume of the data directory or enlarge it; ackd goes on by "
     "itself, without a restart.";
+
+static const char max_disk_reached[] =
+    "NOSPACE max-disk is reached: commands that add data are refused, pops, acknowledgements and "
+    "deletes still work. Take data away or raise the limit with CONFIG SET max-disk; ackd goes on "
+    "by itself, without a restart.";
+
+const char *limits_no_space_text(const struct engine *engine) {
+    return log_stats(engine->log).is_at_disk_max ? max_disk_reached : disk_full;
+}
 
 // ---- keys
 

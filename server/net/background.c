@@ -60,9 +60,7 @@ void background_init(struct server *server) {
     uv_loop_t *loop = &server->loop;
     slot_maker_init(&server->slot_maker, loop, server->log, on_slot_made, server);
     folder_init(&server->folder, loop, on_folded, server);
-    struct cleaner *cleaner = store_cleaner(server->store);
-    cleaner_set_rate(cleaner, server->options->clean_rate_bytes);
-    cleaning_init(&server->cleaning, loop, cleaner, on_cleaner_due, server);
+    cleaning_init(&server->cleaning, loop, store_cleaner(server->store), on_cleaner_due, server);
     disk_watch_init(&server->disk_watch, loop, server->log, on_disk_told, server);
 }
 

@@ -89,15 +89,11 @@ static enum err option_changed(void *context, const struct option *option, struc
     struct slice name = slice_str(option_name(option));
     if (slice_is(name, "loglevel")) {
         logfile_set_level(server->logfile, logfile_level(server->options->loglevel));
-    } else if (slice_is(name, "log-sync-delay-us")) {
-        // While loading there is no log yet; it will begin with this value.
-        if (server->log != NULL)
-            log_set_sync_delay(server->log, (unsigned)server->options->sync_delay_us);
-    } else if (slice_is(name, "log-clean-rate")) {
-        if (server->store != NULL)
-            cleaner_set_rate(store_cleaner(server->store), server->options->clean_rate_bytes);
     } else if (slice_is(name, "maxclients")) {
         return change_maxclients(server, fault);
+    } else if (server->store != NULL) {
+        server_steer_store(
+            server); // while loading there is none yet; it will begin with this value
     }
     // Everything else is read from the options where it is used.
     return ERR_NONE;

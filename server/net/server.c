@@ -120,11 +120,18 @@ enum err server_listen(struct server *server, struct engine *engine,
     return loading_start(server, source, fault);
 }
 
+void server_steer_store(struct server *server) {
+    const struct options *options = server->options;
+    log_set_sync_delay(server->log, (unsigned)options->sync_delay_us);
+    log_set_shrink(server->log, options->gives_back);
+    log_set_disk_max(server->log, options->max_disk);
+    cleaner_set_rate(store_cleaner(server->store), options->clean_rate_bytes);
+}
+
 enum err server_serve(struct server *server, struct store *store, struct fault *fault) {
     server->store = store;
     server->log = store_log(store);
-    // What CONFIG SET said meanwhile.
-    log_set_sync_delay(server->log, (unsigned)server->options->sync_delay_us);
+    server_steer_store(server); // what CONFIG SET said meanwhile
     enum err err = server_start_flusher(server, fault);
     if (err != ERR_NONE) return err;
     engine_loaded(server->engine, store);

@@ -77,6 +77,9 @@ void server_stop(struct server *server, const char *because);
 // The store is there: starts the log thread, and everything is served.
 enum err server_serve(struct server *server, struct store *store, struct fault *fault);
 
+// Gives store and log what the options say now.
+void server_steer_store(struct server *server);
+
 // ---- loading.c
 
 enum err loading_start(struct server *server, const struct server_source *source,

@@ -58,10 +58,12 @@ struct options {
     uint64_t reserve_bytes;    // log-reserve-size
     uint64_t clean_rate_bytes; // log-clean-rate, a second
     uint64_t disk_low_bytes;   // disk-low; 0: no warning
-    int64_t segment_slots;     // zero-written slots kept ready
+    int64_t segment_slots;     // slots kept ready
     uint64_t segment_bytes;    // log-segment-size, only when the directory is made
     char *sync_method;         // fdatasync | dsync
     bool direct_io;            // log-direct-io
+    bool gives_back;           // log-give-back
+    uint64_t max_disk;         // 0: none
     int64_t sync_delay_us;     // injected, for tests
     char *config_file;         // absolute path, "" when started without
 };

@@ -63,11 +63,11 @@ static const char *push(struct peer *peer) {
 }
 
 // Pushes until the server says that the disk is full; returns how many items there are.
-static int64_t fill_up(struct peer *peer) {
+static int64_t fill_up(struct peer *peer, const char *refusal) {
     for (int i = 0; i < PUSHES_MAX; i++) {
         const char *reply = push(peer);
         if (reply[0] == ':') continue;
-        assert_int_equal(strncmp(reply, "-NOSPACE disk is full", 21), 0);
+        assert_int_equal(strncmp(reply, refusal, strlen(refusal)), 0);
         return peer_ask_number(peer, "LLEN queue");
     }
     fail_msg("the disk never was full");
@@ -78,7 +78,7 @@ static int64_t prepare_and_fill_up(struct peer *peer) {
     assert_reply(peer, "SET counter 1", "+OK");
     assert_reply(peer, "HSET claims job-1 1 job-2 2", ":2");
     assert_reply(peer, "RPUSH processing job-1 job-2 job-3 job-4", ":4");
-    return fill_up(peer);
+    return fill_up(peer, "-NOSPACE disk is full");
 }
 
 static void takes_away(struct peer *peer, int64_t count) {
@@ -125,6 +125,24 @@ static void a_full_disk_can_be_drained_and_room_heals_it(void **state) {
     assert_int_equal(server_check(server), 0);
 }
 
+static void what_max_disk_refuses_it_takes_when_raised(void **state) {
+    struct server *server = *state;
+    struct peer peer;
+    server_start(server, SERVER_OPTIONS("--log-segment-size", "1mb", "--max-disk", "5mb"));
+    peer_open(&peer, server);
+    assert_reply(&peer, "CONFIG GET max-disk", "[max-disk 5242880]");
+    const int64_t count = fill_up(&peer, "-NOSPACE max-disk is reached");
+    assert_non_null(strstr(peer_ask(&peer, "INFO durability"), "log_slots:5\\r"));
+    assert_reply_begins(&peer, "LPOP queue", "xxx");
+    assert_reply_begins(&peer, "SET key value", "-NOSPACE max-disk ");
+    assert_reply(&peer, "CONFIG SET max-disk 7mb", "+OK");
+    while (push(&peer)[0] != ':')
+        nap();
+    assert_int_equal(peer_ask_number(&peer, "LLEN queue"), count);
+    peer_close(&peer);
+    assert_int_equal(server_stop(server), CODE_CLEAN);
+}
+
 static void a_full_server_starts_again_and_can_be_drained(void **state) {
     skip_without_mounts();
     struct server *server = *state;
@@ -141,7 +159,7 @@ static void a_full_server_starts_again_and_can_be_drained(void **state) {
     }
     peer_open(&peer, server);
     assert_int_equal(peer_ask_number(&peer, "LLEN queue"), count - 1);
-    count = fill_up(&peer); // a start may have gained a little room
+    count = fill_up(&peer, "-NOSPACE disk is full"); // a start may have gained a little room
     takes_away(&peer, count);
     peer_close(&peer);
     assert_int_equal(server_stop(server), CODE_CLEAN);
@@ -177,6 +195,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         each(a_full_disk_can_be_drained_and_room_heals_it),
         each(a_full_server_starts_again_and_can_be_drained),
+        each(what_max_disk_refuses_it_takes_when_raised),
         each(a_waiting_move_is_refused_and_loses_nothing),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);

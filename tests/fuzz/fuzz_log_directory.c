@@ -3,6 +3,9 @@
 // behind a valid checksum is met too. Recovery may refuse; it may not crash, hang, hand over a
 // record that is not all there, or be unable to start again where it started once.
 //
+// A first order of kind 255 asks for a log whose slots came round, with a checkpoint, two kept
+// segments and former lives under the newest ones.
+//
 // The input is a list of orders of 8 bytes: what, slot, u16 block or offset, u32 value.
 #include "proto/base/hash.h"
 #include "proto/base/mem.h"
@@ -19,11 +22,19 @@
 enum {
     SEGMENT = LOG_SEGMENT_BYTES_MIN,
     BLOCKS = SEGMENT / LOG_ALIGN,
-    SLOTS = 5,
+    SLOTS = 5, // that are damaged
+    SLOTS_CYCLED = 8,
     FRAMES = 9, // over several segments
     ORDER_BYTES = 8,
     ORDERS_MAX = 32,
+    CYCLED = 255, // kind of order
+    CYCLES = 4,   // segments written before each checkpoint
 };
+
+// NULL: there is none.
+static const struct log_checkpoint *checkpoint_of(const struct log_checkpoint *checkpoint) {
+    return checkpoint->lsn == 0 ? NULL : checkpoint;
+}
 
 // Reads every byte, and makes one number of all records in their order.
 static enum err visit(void *context, const struct log_record *record) {
@@ -43,8 +54,9 @@ static void relocate(void *context, uint8_t type, char *meta, size_t meta_len, u
     if (meta_len >= 8) store_u64le(meta, load_u64le(meta) + delta);
 }
 
-static enum err start(struct memory_disk *disk, struct vfs **vfs, struct log **log,
-                      uint64_t *digest) {
+// NOLINTNEXTLINE(readability-function-size): one of its kind
+static enum err start(struct memory_disk *disk, const struct log_checkpoint *checkpoint,
+                      struct vfs **vfs, struct log **log, uint64_t *digest) {
     struct log_options options = {
         .segment_bytes = SEGMENT, .slots_ahead = 1, .seed = memory_disk_calls(disk)};
     *digest = 0;
@@ -54,7 +66,7 @@ static enum err start(struct memory_disk *disk, struct vfs **vfs, struct log **l
     *log = NULL;
     *vfs = memory_disk_open(disk);
     enum err err = log_open(log, *vfs, &options, &fault);
-    if (err == ERR_NONE) err = log_adopt(*log, NULL, &fault);
+    if (err == ERR_NONE) err = log_adopt(*log, checkpoint_of(checkpoint), &fault);
     if (err == ERR_NONE) err = log_recover(*log, &visitor, &recovery, &fault);
     must(err == ERR_NONE || fault.text[0] != '\0');
     return err;
@@ -80,11 +92,43 @@ static void append(struct log *log, size_t len) {
     log_commit(log);
 }
 
-static void build(struct memory_disk *disk) {
+// Where the segment before the newest one ends: a checkpoint may be of there.
+static uint64_t end_before(const struct log *log, const struct memory_disk *disk) {
+    const uint64_t newest = log_durable_lsn(log) / SEGMENT * SEGMENT;
+    uint32_t slot = 0;
+    uint32_t offset = 0;
+    char name[SEGMENT_NAME_BYTES];
+    struct segment_header header;
+    bool has_damaged_copy = false;
+    must(log_locate(log, newest, &slot, &offset));
+    must(segment_decode(memory_disk_bytes(disk, segment_name(name, slot)), &header,
+                        &has_damaged_copy));
+    return header.prev_end_lsn;
+}
+
+// The first checkpoint keeps the first segment, the second that and one more.
+static void cycle(struct log *log, struct memory_disk *disk, struct log_checkpoint *checkpoint,
+                  struct log_kept *kept) {
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t i = 0; i < CYCLES; i++) {
+            append(log, 40000);
+            flush(log);
+        }
+        checkpoint->lsn = end_before(log, disk);
+        kept[round].sequence = 1 + round * CYCLES;
+        checkpoint->kept = kept;
+        checkpoint->kept_count = round + 1;
+        log_checkpoint_done(log, checkpoint);
+    }
+}
+
+static void build(struct memory_disk *disk, bool is_cycled, struct log_checkpoint *checkpoint,
+                  struct log_kept *kept) {
     struct vfs *vfs = NULL;
     struct log *log = NULL;
     uint64_t digest = 0;
-    must(start(disk, &vfs, &log, &digest) == ERR_NONE);
+    must(start(disk, checkpoint, &vfs, &log, &digest) == ERR_NONE);
+    if (is_cycled) cycle(log, disk, checkpoint, kept);
     for (size_t i = 0; i < FRAMES; i++) {
         append(log, 100 + i * 5000);
         append(log, 10);
@@ -122,9 +166,10 @@ static void change_header(char *segment, uint32_t field, uint32_t value) {
     segment_encode(segment, &header);
 }
 
-static void obey(struct memory_disk *disk, const uint8_t *order) {
+static void obey(struct memory_disk *disk, uint32_t slots, const uint8_t *order) {
+    if (order[0] == CYCLED) return;
     char name[SEGMENT_NAME_BYTES];
-    uint32_t slot = order[1] % SLOTS;
+    uint32_t slot = order[1] % slots;
     segment_name(name, slot);
     size_t offset = load_u16le(order + 2);
     uint32_t value = load_u32le(order + 4);
@@ -168,7 +213,7 @@ static void obey(struct memory_disk *disk, const uint8_t *order) {
 }
 
 // What ackd-check does: it changes nothing, and finds no fault with what recovery takes.
-static enum err look(struct memory_disk *disk) {
+static enum err look(struct memory_disk *disk, const struct log_checkpoint *checkpoint) {
     struct fault fault = {0};
     struct format format;
     struct scan scan = {0};
@@ -179,7 +224,7 @@ static enum err look(struct memory_disk *disk) {
     if (err == ERR_NONE) err = scan_open(&scan, vfs, &format, VFS_READ, &fault);
     char *image = mem_alloc(SEGMENT);
     char *scratch = mem_alloc(SEGMENT);
-    if (err == ERR_NONE) err = scan_adopt(&scan, NULL, &fault);
+    if (err == ERR_NONE) err = scan_adopt(&scan, checkpoint_of(checkpoint), &fault);
     for (size_t i = 0; i < scan.chain_count && err == ERR_NONE; i++)
         err = scan_segment(&scan, i, image, &segment, &fault);
     const struct scan_segment *last = scan.chain_count > 0 ? &segment : NULL;
@@ -193,36 +238,39 @@ static enum err look(struct memory_disk *disk) {
 }
 
 // A start that goes on, and the next one: they find the same frames, and the second the new one.
-static void start_twice(struct memory_disk *disk) {
+static void start_twice(struct memory_disk *disk, const struct log_checkpoint *checkpoint) {
     struct vfs *vfs = NULL;
     struct log *log = NULL;
     uint64_t digest = 0;
     uint64_t digest_again = 0;
-    const enum err looked = look(disk);
-    const bool has_started = start(disk, &vfs, &log, &digest) == ERR_NONE;
+    const enum err looked = look(disk, checkpoint);
+    const bool has_started = start(disk, checkpoint, &vfs, &log, &digest) == ERR_NONE;
     must(!has_started || looked == ERR_NONE);
     stop(vfs, log);
     if (!has_started) return;
-    must(start(disk, &vfs, &log, &digest_again) == ERR_NONE);
+    must(start(disk, checkpoint, &vfs, &log, &digest_again) == ERR_NONE);
     must(digest_again == digest);
     const uint64_t end_lsn = log_end_lsn(log);
     append(log, 5000);
     flush(log);
     const bool has_appended = log_end_lsn(log) > end_lsn;
     stop(vfs, log);
-    must(look(disk) == ERR_NONE);
-    must(start(disk, &vfs, &log, &digest_again) == ERR_NONE);
+    must(look(disk, checkpoint) == ERR_NONE);
+    must(start(disk, checkpoint, &vfs, &log, &digest_again) == ERR_NONE);
     must((digest_again != digest) == has_appended);
     stop(vfs, log);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct memory_disk *disk = memory_disk_new(1, (uint64_t)16 * SEGMENT);
-    build(disk);
+    struct log_checkpoint checkpoint = {0};
+    struct log_kept kept[2] = {0};
+    const bool is_cycled = size > 0 && data[0] == CYCLED;
+    build(disk, is_cycled, &checkpoint, kept);
     for (size_t i = 0; i + ORDER_BYTES <= size && i < (size_t)ORDERS_MAX * ORDER_BYTES;
          i += ORDER_BYTES)
-        obey(disk, data + i);
-    start_twice(disk);
+        obey(disk, is_cycled ? SLOTS_CYCLED : SLOTS, data + i);
+    start_twice(disk, &checkpoint);
     memory_disk_free(disk);
     return 0;
 }

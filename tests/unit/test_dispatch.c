@@ -227,6 +227,23 @@ static void a_full_disk_refuses_growth_and_takes_removals(void **state) {
     assert_answer(world, peer, "RPUSH q d", ":3\r\n");
 }
 
+static void at_max_disk_growth_is_refused_by_that_name(void **state) {
+    struct world *world = *state;
+    struct peer *peer = world_connect(world);
+    assert_answer(world, peer, "RPUSH q a b c", ":3\r\n");
+    log_set_disk_max(store_log(world->store), 2 << 20);
+    const int pushes = fill_disk(world, peer);
+    assert_true(pushes > 100 && pushes < 600);
+    assert_true(slice_matches_glob(buf_slice(&peer->seen), SLICE("-NOSPACE max-disk is reached: *"),
+                                   false));
+    buf_reset(&peer->seen);
+    assert_answer(world, peer, "BLPOP q 0", "$1\r\na\r\n");
+    assert_answer(world, peer, "DEL fill", ":1\r\n");
+    log_set_disk_max(store_log(world->store), 0);
+    world_make_slots(world);
+    assert_answer(world, peer, "RPUSH q d", ":3\r\n");
+}
+
 static void a_command_that_needs_slots_waits_for_them_and_runs_once(void **state) {
     struct world *world = *state;
     struct peer *peer = world_connect(world);
@@ -358,6 +375,7 @@ int main(void) {
         engine_test(client_reply_off_and_skip_drop_replies),
         engine_test(a_skipped_reply_of_a_blocked_command_stays_skipped),
         engine_test(a_full_disk_refuses_growth_and_takes_removals),
+        engine_test(at_max_disk_growth_is_refused_by_that_name),
         engine_test(a_command_that_needs_slots_waits_for_them_and_runs_once),
         engine_test(a_client_may_go_while_its_request_waits_for_room),
         engine_test(call_prepare_answers_when_the_disk_is_full),
