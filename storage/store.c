@@ -111,6 +111,7 @@ static enum err recover(struct store *store, struct store_recovery *recovery, st
         .context = &replay, .visit = replay_record, .relocate = effect_relocate};
     enum err err = adopt_checkpoint(store, fault);
     if (err == ERR_NONE) err = log_recover(store->log, &visitor, &recovery->log, fault);
+    store_note_checkpoint_bytes(store);
     recovery->generation = store->checkpoint.header.generation;
     recovery->frames = store->checkpoint.header.frames + recovery->log.frames;
     return err;

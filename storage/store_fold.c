@@ -85,6 +85,12 @@ static void note_failure(struct store *store, enum err err, const struct fault *
                     fault != NULL && fault->text[0] != '\0' ? fault->text : err_name(err));
 }
 
+void store_note_checkpoint_bytes(struct store *store) {
+    if (!store->checkpoint.exists) return;
+    // The other file is about as large, or will be.
+    log_set_other_bytes(store->log, 2 * (store->checkpoint.header.body_bytes + STATE_BODY_AT));
+}
+
 static void install(struct store *store, struct fold *fold) {
     struct store_folds *folds = &store->folds;
     state_checkpoint_deinit(&store->checkpoint);
@@ -93,6 +99,7 @@ static void install(struct store *store, struct fold *fold) {
     folds->installed++;
     const struct log_checkpoint checkpoint = state_log_checkpoint(&store->checkpoint);
     log_checkpoint_done(store->log, &checkpoint);
+    store_note_checkpoint_bytes(store);
     const struct state_header *header = &store->checkpoint.header;
     trace_event(store->trace, TRACE_NOTICE, "store.folded",
                 "Checkpoint %llu is made in %s: %llu keys, %llu bytes, up to log position %llu, "
