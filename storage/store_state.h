@@ -65,9 +65,9 @@ struct store {
     size_t scratch_cap; // elements of the three arrays
 };
 
-// An effect was applied, now or by replay.
 // Tells the log what the checkpoints take of the disk.
 void store_note_checkpoint_bytes(struct store *store);
+// An effect was applied, now or by replay.
 void store_note_growth(struct store *store, size_t meta_len, const struct effect_outcome *outcome);
 
 // Makes the scratch arrays hold `count` elements; what they held is lost.
