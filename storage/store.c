@@ -35,6 +35,7 @@ static enum err replay_record(void *context, const struct log_record *record) {
     struct effect_outcome outcome;
     struct fault cause = {0};
     const enum err err = effect_apply(replay->store->keyspace, &effect, &outcome, &cause);
+    store_note_growth(replay->store, record->meta.len, &outcome);
     if (err == ERR_NONE) return ERR_NONE;
     const uint64_t lsn = log_lsn_at(replay->store->log, record->slot, record->payload_offset);
     return fault_set(replay->fault, err,
@@ -60,10 +61,64 @@ static uint64_t store_key_count(const struct store *store) {
     return keys;
 }
 
+// ---- opening
+
+// The checkpoint to begin with: the newest one, verified; the one before it when the newest is
+// damaged, of which `newest_fault` tells then.
+static enum err find_checkpoint(struct store *store, struct fault *newest_fault,
+                                struct fault *fault) {
+    struct state_checkpoint found[STATE_FILES];
+    enum err err = state_find(store->vfs, log_format(store->log), found, fault);
+    if (err != ERR_NONE || !found[0].exists) return err;
+    unsigned chosen = 0;
+    err = state_verify(store->vfs, &found[0], newest_fault);
+    if (err == ERR_CORRUPT && found[1].exists &&
+        state_verify(store->vfs, &found[1], NULL) == ERR_NONE)
+        chosen = 1;
+    state_checkpoint_deinit(&found[1 - chosen]);
+    store->checkpoint = found[chosen];
+    if (err == ERR_NONE || chosen == 1) return ERR_NONE;
+    return fault_set(fault, err, "%s", newest_fault->text);
+}
+
+static enum err adopt_checkpoint(struct store *store, struct fault *fault) {
+    struct fault newest_fault = {0};
+    enum err err = find_checkpoint(store, &newest_fault, fault);
+    if (err != ERR_NONE) return err;
+    const struct log_checkpoint checkpoint = state_log_checkpoint(&store->checkpoint);
+    err = log_adopt(store->log, store->checkpoint.exists ? &checkpoint : NULL, fault);
+    if (err == ERR_CORRUPT && newest_fault.err != ERR_NONE)
+        return fault_set(fault, newest_fault.err, "%s", newest_fault.text);
+    if (err != ERR_NONE || !store->checkpoint.exists) return err;
+    err = state_load(store->vfs, &store->checkpoint, store->keyspace, fault);
+    if (err != ERR_NONE) return err;
+    if (newest_fault.err != ERR_NONE)
+        trace_event(store->trace, TRACE_WARNING, "store.checkpoint_passed_over",
+                    "The newest checkpoint is damaged; the one before it and the log behind that "
+                    "give the same state. Check the disk. (%s)",
+                    newest_fault.text);
+    return state_confirm(store->vfs, &store->checkpoint, fault);
+}
+
+static enum err recover(struct store *store, struct store_recovery *recovery, struct fault *fault) {
+    struct replay replay = {.store = store, .fault = fault};
+    const struct log_visitor visitor = {
+        .context = &replay, .visit = replay_record, .relocate = effect_relocate};
+    enum err err = adopt_checkpoint(store, fault);
+    if (err == ERR_NONE) err = log_recover(store->log, &visitor, &recovery->log, fault);
+    recovery->generation = store->checkpoint.header.generation;
+    recovery->frames = store->checkpoint.header.frames + recovery->log.frames;
+    return err;
+}
+
 enum err store_open(struct store **out, struct vfs *vfs, const struct store_options *options,
                     struct store_recovery *recovery, struct fault *fault) {
     struct store *store = mem_zalloc(sizeof *store);
+    store->vfs = vfs;
     store->trace = options->trace;
+    store->folds.options = options->fold;
+    store->folds.seed = options->log.seed;
+    store->folds.retry_ms = INT64_MIN;
     store->space =
         (struct blob_space){.context = store, .lsn_at = space_lsn_at, .locate = space_locate};
     // Every database the format can name exists: a log written with more databases than are
@@ -73,12 +128,8 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
     must(options->databases <= KEYSPACE_DATABASES_MAX);
 
     *recovery = (struct store_recovery){0};
-    struct replay replay = {.store = store, .fault = fault};
-    const struct log_visitor visitor = {
-        .context = &replay, .visit = replay_record, .relocate = effect_relocate};
     enum err err = log_open(&store->log, vfs, &options->log, fault);
-    if (err == ERR_NONE) err = log_adopt(store->log, NULL, fault);
-    if (err == ERR_NONE) err = log_recover(store->log, &visitor, &recovery->log, fault);
+    if (err == ERR_NONE) err = recover(store, recovery, fault);
     if (err != ERR_NONE) {
         store_close(store);
         return err;
@@ -90,7 +141,8 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
 
 void store_close(struct store *store) {
     if (store == NULL) return;
-    must(!store->txn.is_open);
+    must(!store->txn.is_open && store->folds.running == NULL);
+    state_checkpoint_deinit(&store->checkpoint);
     keyspace_free(store->keyspace);
     log_close(store->log);
     buf_deinit(&store->meta);

@@ -16,8 +16,16 @@
 struct store;
 struct consumer;
 
+// How checkpoints are made; zeros: as is best.
+struct store_fold_options {
+    uint64_t memory_bytes; // what a fold's private state may take, about; 0: 256 MiB
+    unsigned slices;       // 0: as many as that needs
+    size_t block_bytes;    // of the file
+};
+
 struct store_options {
     struct log_options log;
+    struct store_fold_options fold;
     unsigned databases;
     uint64_t seed;             // of hash tables
     const struct trace *trace; // may be NULL
@@ -25,16 +33,20 @@ struct store_options {
 
 // What recovery did, for the operator and INFO.
 struct store_recovery {
-    struct log_recovery log;
+    struct log_recovery log; // what was read behind the checkpoint
+    uint64_t frames;         // transactions since the store was made, the checkpoint's included
     uint64_t keys;
-    int64_t took_us; // filled by the caller, who has a clock
+    uint64_t generation; // of the checkpoint that was loaded; 0: none
+    int64_t took_us;     // filled by the caller, who has a clock
 };
 
-// Opens the directory behind `vfs` (not owned, must outlive the store), recovers, and is ready to
-// serve. Errors as log_open and log_recover.
+// Opens the directory behind `vfs` (not owned, must outlive the store), loads the newest checkpoint
+// and what the log has behind it, and is ready to serve. Errors as log_open, log_adopt, log_recover
+// and state_load. A newest checkpoint that is damaged is passed over when the one before it is
+// whole and the log still reaches back to that.
 enum err store_open(struct store **out, struct vfs *vfs, const struct store_options *options,
                     struct store_recovery *recovery, struct fault *fault);
-void store_close(struct store *store); // NULL is fine; no flush or slot job in flight
+void store_close(struct store *store); // NULL is fine; no flush, slot job or fold in flight
 
 const struct keyspace *store_keyspace(const struct store *store);
 struct log *store_log(const struct store *store);
@@ -72,6 +84,54 @@ enum err store_bytes(struct store *store, const struct blob *blob, struct buf *s
 // bytes. `scratch` as in store_bytes.
 enum err store_blob_equals(struct store *store, const struct blob *blob, struct slice s,
                            uint32_t hash, struct buf *scratch, bool *out);
+
+// ---- checkpoints: made in the background, so that a start need not replay the whole log
+//
+//     loop:          if (store_wants_fold(store, now_ms)) fold = store_fold_begin(store, now_ms);
+//     fold thread:   do err = fold_step(fold, &is_done, &fault); while (!is_done);
+//     loop, after:   store_fold_end(store, fold, err, &fault, now_ms);
+
+struct fold;
+
+// Whether enough of the log is sealed that a checkpoint would be worth it, and the last try, if it
+// failed, is long enough ago.
+bool store_wants_fold(const struct store *store, int64_t now_ms);
+// NULL: one runs already, the log is broken, or there is nothing to cover.
+struct fold *store_fold_begin(struct store *store, int64_t now_ms);
+// Any thread, one at a time: a piece of the work, about a segment read or a MiB written (more for
+// one key of many MiB). `is_done`: no further step; also after an error. ERR_IO, ERR_NO_SPACE,
+// ERR_CORRUPT (a segment or the last checkpoint rotted): nothing is lost.
+enum err fold_step(struct fold *fold, bool *is_done, struct fault *fault);
+// Any thread, also while a step runs: it and the fold end soon, without a checkpoint.
+void fold_cancel(struct fold *fold);
+// After the last step (or instead of it, between two): installs the checkpoint or drops what there
+// is, and frees the fold. Segments that nothing needs any more are given back. `fault` may be NULL.
+void store_fold_end(struct store *store, struct fold *fold, enum err err, const struct fault *fault,
+                    int64_t now_ms);
+
+// For INFO and LASTSAVE.
+struct store_checkpoint_stats {
+    bool exists; // else the following are 0
+    uint64_t generation;
+    uint64_t lsn;
+    uint64_t frames; // transactions it covers
+    uint64_t digest;
+    uint64_t keys;
+    uint64_t records;
+    uint64_t bytes; // of its file
+    int64_t made_ms;
+
+    uint64_t foldable_bytes; // of the log, sealed since
+    bool is_folding;
+    uint64_t folds;    // that made one, since the start
+    uint64_t failures; // of folds, likewise
+    enum err last_err; // of the last fold
+    int64_t last_took_ms;
+    unsigned last_slices;
+    uint64_t last_bytes_read;
+    uint64_t last_bytes_written;
+};
+struct store_checkpoint_stats store_checkpoint_stats(const struct store *store);
 
 struct store_stats {
     uint64_t corrupt_reads;

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "proto/base/buf.h"
+#include "storage/fold.h"
+#include "storage/state/state_load.h"
 #include "storage/store.h"
 #include "storage/txn.h"
 
@@ -20,8 +22,31 @@ struct txn {
     bool is_open;
 };
 
+struct store_folds {
+    struct store_fold_options options;
+    struct fold *running; // NULL: none is
+    uint64_t seed;
+    uint64_t tries;
+    uint64_t growth_bytes; // memory that effects behind the checkpoint may have taken
+    uint64_t vain_lsn;     // a fold up to here had nothing to gain
+    int64_t retry_ms;      // not before
+    // of the one that runs, and the last one
+    int64_t begun_ms;
+    uint64_t begun_lsn;
+    uint64_t begun_growth_bytes;
+    uint64_t installed;
+    uint64_t failures;
+    unsigned failures_in_row;
+    enum err last_err;
+    int64_t last_took_ms;
+    struct fold_figures last_figures;
+};
+
 struct store {
+    struct vfs *vfs;
     struct log *log;
+    struct state_checkpoint checkpoint; // the newest durable one
+    struct store_folds folds;
     struct keyspace *keyspace;
     struct blob_space space;
     const struct trace *trace;
@@ -38,6 +63,9 @@ struct store {
     struct slice *fields;
     size_t scratch_cap; // elements of the three arrays
 };
+
+// An effect was applied, now or by replay.
+void store_note_growth(struct store *store, size_t meta_len, const struct effect_outcome *outcome);
 
 // Makes the scratch arrays hold `count` elements; what they held is lost.
 void txn_reserve_scratch(struct store *store, size_t count);
@@ -59,8 +87,5 @@ const struct stream *txn_stream(const struct txn *txn, unsigned db, struct slice
 size_t txn_ids_kept(const struct stream_id *ids, size_t count, struct stream_id *out,
                     bool (*is_there)(const void *context, struct stream_id id),
                     const void *context);
-
-// The key is not there; it becomes a copy of the stream, groups and producers included.
-void txn_copy_stream(struct txn *txn, const struct stream *stream, unsigned db, struct slice key);
 
 #endif

@@ -8,7 +8,6 @@
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
 #include "proto/base/num.h"
-#include "storage/data/effect_meta.h"
 #include "storage/store_state.h"
 
 enum { TXN_SCRATCH_KEEP = 1 << 20 }; // bytes of meta scratch kept between transactions
@@ -74,39 +73,16 @@ void txn_effect(struct txn *txn, const struct effect *effect) {
     const enum err err = effect_apply(store->keyspace, &applied, &outcome, NULL);
     must(err == ERR_NONE);
     txn->effects++;
+    store_note_growth(store, record.meta.len, &outcome);
     if (MUTANT(FRAME_PER_EFFECT)) log_commit(store->log);
     if (MUTANT(MOVE_WAKES_NOBODY) && effect->values != NULL && effect->values->blob != NULL) return;
     if (store->observer != NULL) store->observer(store->observer_context, &outcome);
 }
 
-// What an element costs beyond its bytes: padding in the payload area, tag, length, hash.
-enum { ELEMENT_OVERHEAD = 32, RECORD_OVERHEAD = 128 };
-
-static size_t element_cost(const struct effect *effect, size_t i) {
-    size_t cost = ELEMENT_OVERHEAD;
-    if (effect->fields != NULL) cost += effect->fields[i].len;
-    if (effect->nodes != NULL) cost += META_STREAM_ENTRY_BYTES;
-    if (effect->values == NULL) return cost;
-    const struct effect_value *value = &effect->values[i];
-    return cost + (value->blob != NULL ? blob_len(value->blob) : value->bytes.len);
-}
+enum { RECORD_OVERHEAD = 128 };
 
 static size_t record_room(const struct txn *txn, struct slice key) {
     return log_record_max(txn->store->log) - key.len - RECORD_OVERHEAD;
-}
-
-// How many elements, from the first, one record takes: bounded by number and by bytes. At least
-// one.
-static size_t record_share(const struct txn *txn, const struct effect *effect) {
-    const size_t room = record_room(txn, effect->key) - effect->group.len - effect->consumer.len;
-    size_t bytes = 0;
-    size_t share = 0;
-    while (share < effect->count && share < TXN_VALUES_PER_RECORD) {
-        bytes += element_cost(effect, share);
-        if (bytes > room && share > 0) break;
-        share++;
-    }
-    return share;
 }
 
 size_t txn_indexes_per_record(const struct txn *txn, struct slice key) {
@@ -114,16 +90,13 @@ size_t txn_indexes_per_record(const struct txn *txn, struct slice key) {
 }
 
 void txn_effect_split(struct txn *txn, const struct effect *all) {
+    const size_t names = all->group.len + all->consumer.len;
+    const size_t room = record_room(txn, all->key) - names;
     struct effect left = *all;
     while (left.count > 0) {
         struct effect part = left;
-        part.count = (uint32_t)record_share(txn, &left);
+        part.count = (uint32_t)effect_share(&left, room, TXN_VALUES_PER_RECORD);
         txn_effect(txn, &part);
-        if (left.values != NULL) left.values += part.count;
-        if (left.fields != NULL) left.fields += part.count;
-        if (left.ids != NULL) left.ids += part.count;
-        if (left.nodes != NULL) left.nodes += part.count;
-        if (left.pending != NULL) left.pending += part.count;
-        left.count -= part.count;
+        effect_skip(&left, part.count);
     }
 }

@@ -1,7 +1,7 @@
 // Changes of keys whatever they hold: delete, expire, copy and move by reference, whole databases.
-#include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
+#include "storage/data/dump.h"
 #include "storage/store_state.h"
 #include "storage/txn.h"
 
@@ -45,72 +45,14 @@ void txn_key_persist(struct txn *txn, unsigned db, struct slice key) {
     txn_effect(txn, &effect);
 }
 
-// Collects pairs of a hash into effects on the copy.
-struct hash_copy {
-    struct txn *txn;
-    struct blob *blobs; // what the visitor lends may be gone after the visit
-    struct effect effect;
-};
-
-static void hash_copy_flush(struct hash_copy *copy) {
-    if (copy->effect.count > 0) txn_effect_split(copy->txn, &copy->effect);
-    copy->effect.count = 0;
-}
-
-static void hash_copy_pair(void *context, struct slice field, const struct blob *value) {
-    struct hash_copy *copy = context;
-    struct store *store = copy->txn->store;
-    const size_t i = copy->effect.count++;
-    copy->blobs[i] = *value;
-    store->fields[i] = field;
-    store->values[i] = (struct effect_value){.blob = &copy->blobs[i]};
-    if (copy->effect.count == TXN_VALUES_PER_RECORD) hash_copy_flush(copy);
-}
-
-static void copy_hash(struct txn *txn, const struct hash_type *hash, unsigned db,
-                      struct slice dst) {
-    struct store *store = txn->store;
-    txn_reserve_scratch(store, TXN_VALUES_PER_RECORD);
-    struct hash_copy copy = {.txn = txn,
-                             .blobs = mem_alloc_array(TXN_VALUES_PER_RECORD, sizeof *copy.blobs),
-                             .effect = {.type = EFFECT_HASH_SET,
-                                        .db = db,
-                                        .key = dst,
-                                        .values = store->values,
-                                        .fields = store->fields}};
-    hash_each(hash, hash_copy_pair, &copy);
-    hash_copy_flush(&copy);
-    mem_free(copy.blobs);
-}
-
-static void copy_list(struct txn *txn, const struct list *list, unsigned db, struct slice dst) {
-    struct store *store = txn->store;
-    txn_reserve_scratch(store, TXN_VALUES_PER_RECORD);
-    struct blob *blobs = mem_alloc_array(TXN_VALUES_PER_RECORD, sizeof *blobs);
-    struct list_cursor cursor = list_cursor_at(list, 0);
-    bool more = true;
-    while (more) {
-        struct effect effect = {.type = EFFECT_LIST_PUSH,
-                                .db = db,
-                                .key = dst,
-                                .end = LIST_TAIL,
-                                .values = store->values};
-        while (effect.count < TXN_VALUES_PER_RECORD &&
-               (more = list_cursor_next(&cursor, &blobs[effect.count]))) {
-            store->values[effect.count] = (struct effect_value){.blob = &blobs[effect.count]};
-            effect.count++;
-        }
-        if (effect.count > 0) txn_effect_split(txn, &effect);
+static void copy_effect(void *context, const struct effect *effect) {
+    struct txn *txn = context;
+    if (MUTANT(COPY_LOSES_EXPIRY) && effect->type == EFFECT_KEY_EXPIRE) return;
+    if (effect_has_elements(effect)) {
+        txn_effect_split(txn, effect);
+    } else {
+        txn_effect(txn, effect);
     }
-    mem_free(blobs);
-}
-
-static void copy_string(struct txn *txn, const struct blob *string, unsigned db, struct slice dst) {
-    txn_reserve_scratch(txn->store, 1);
-    txn->store->values[0] = (struct effect_value){.blob = string};
-    const struct effect effect = {
-        .type = EFFECT_STRING_SET, .db = db, .key = dst, .count = 1, .values = txn->store->values};
-    txn_effect(txn, &effect);
 }
 
 void txn_key_copy(struct txn *txn, unsigned src_db, struct slice src, unsigned dst_db,
@@ -119,23 +61,11 @@ void txn_key_copy(struct txn *txn, unsigned src_db, struct slice src, unsigned d
     txn_key_delete(txn, dst_db, dst);
     const struct entry *entry = keyspace_find(txn->store->keyspace, src_db, src, txn->now_ms);
     must(entry != NULL);
-    const int64_t expire_ms = entry->expire_ms;
-    switch ((enum value_type)entry->type) {
-    case TYPE_STRING:
-        copy_string(txn, &entry->value.string, dst_db, dst);
-        break;
-    case TYPE_LIST:
-        copy_list(txn, entry->value.list, dst_db, dst);
-        break;
-    case TYPE_HASH:
-        copy_hash(txn, entry->value.hash, dst_db, dst);
-        break;
-    case TYPE_STREAM:
-        txn_copy_stream(txn, entry->value.stream, dst_db, dst);
-        break;
-    }
-    if (MUTANT(COPY_LOSES_EXPIRY)) return;
-    if (expire_ms != 0) txn_key_expire(txn, dst_db, dst, expire_ms);
+    txn_reserve_scratch(txn->store, DUMP_ELEMENTS_MAX);
+    const struct dump_sink sink = {.context = txn, .effect = copy_effect};
+    struct dump *dump = dump_new(&sink);
+    dump_entry(dump, entry, dst_db, dst);
+    dump_free(dump);
 }
 
 void txn_key_move(struct txn *txn, unsigned src_db, struct slice src, unsigned dst_db,

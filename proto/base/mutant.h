@@ -69,6 +69,16 @@
     X(TORN_BATCH_IGNORED,           "recovery", "the rest of a batch that was cut is no sign of an unfinished write")     \
     X(STRAY_BATCH_IGNORED,          "recovery", "a first batch that came without its header is no sign of one either")    \
     X(SUPERSEDED_SLOT_TAKEN,        "recovery", "the fresh segment may take the slot of the one it is to supersede")      \
+    /* checkpoints */                                                                                                     \
+    X(STATE_HEADER_FIRST,           "state",    "a checkpoint's headers are written before its body is durable")          \
+    X(STATE_BODY_NOT_SYNCED,        "state",    "a checkpoint's body is never synced")                                    \
+    X(STATE_CHECKSUM_IGNORED,       "state",    "a checkpoint's blocks are believed without their checksums")             \
+    X(STATE_OVER_NEWEST,            "state",    "the newest checkpoint's file is written over, not the other one")        \
+    X(STATE_NOT_CONFIRMED,          "state",    "a checkpoint that was found is believed to be on disk")                  \
+    X(FOLD_DROPS_EFFECT,            "fold",     "a fold passes over the removal of keys")                                 \
+    X(FOLD_KEEPS_TOO_LITTLE,        "fold",     "the kept table misses a segment")                                        \
+    X(FOLD_LSN_TOO_FAR,             "fold",     "replay begins behind a frame that was open at the fold's end")           \
+    X(FOLD_LOSES_SLICE,             "fold",     "of several slices of keys the last is not written")                      \
     /* store and effects */                                                                                               \
     X(PAYLOAD_HASH_IGNORED,         "store",    "a payload read from the disk is served unverified")                      \
     X(EQUAL_HASH_IS_EQUAL,          "store",    "values with the same hash and length count as equal (LREM)")             \

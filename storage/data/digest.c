@@ -105,6 +105,12 @@ static uint64_t value_digest(const struct entry *entry) {
     return mix(digest + entry->type);
 }
 
+uint64_t entry_digest(const struct entry *entry, unsigned db) {
+    const uint64_t value = value_digest(entry);
+    const uint64_t expiry = mix((uint64_t)entry->expire_ms);
+    return hash_bytes(entry_key(entry), mix(value + db) ^ expiry);
+}
+
 struct digest {
     uint64_t sum;
     unsigned db;
@@ -112,9 +118,7 @@ struct digest {
 
 static void add_entry(void *context, const struct entry *entry) {
     struct digest *digest = context;
-    const uint64_t value = value_digest(entry);
-    const uint64_t expiry = mix((uint64_t)entry->expire_ms);
-    digest->sum += hash_bytes(entry_key(entry), mix(value + digest->db) ^ expiry);
+    digest->sum += entry_digest(entry, digest->db);
 }
 
 uint64_t keyspace_digest(const struct keyspace *keyspace) {

@@ -11,6 +11,7 @@
 //   REF     u64 lsn, u32 len, u32 hash  the bytes already lie in the log
 //   HEAP    u32 len, u32 hash        as PAYLOAD, but the value is to be held in memory (strings
 //   edited in place)
+//   NEAR    a REF told by its distance from the one before; in checkpoints only
 #ifndef ACKD_STORAGE_DATA_EFFECT_H
 #define ACKD_STORAGE_DATA_EFFECT_H
 
@@ -114,7 +115,15 @@ struct effect {
     const struct stream_id *ids;     // `count` of them
     const struct stream_node *nodes; // STREAM_ADD: beside values and ids
     const struct effect_pending *pending;
+    bool writes_near; // references as NEAR: for checkpoints
 };
+
+// How many elements of the effect, from the first, one record takes: as many as have at most `room`
+// bytes together with their padding, at most `most`, at least one (0 if there is none).
+size_t effect_share(const struct effect *effect, size_t room, size_t most);
+// Whether `count` counts elements; an effect without is one record.
+bool effect_has_elements(const struct effect *effect);
+void effect_skip(struct effect *effect, size_t count); // drops its first elements
 
 // Encodes meta into `meta` (reset first) and collects the payload pieces, which point into the
 // effect's values. `payloads` has room for effect->count + 1 slices.
@@ -131,6 +140,7 @@ struct effect_record {
     struct slice payload;
     uint32_t slot;
     uint32_t payload_offset;
+    bool is_checkpoint; // from a checkpoint's file: has no payloads a reference could lead to
 };
 
 // What an applied effect did, for observers (waking waiters, keyspace events, WATCH). Slices lend
@@ -148,6 +158,7 @@ struct effect_outcome {
     struct slice group; // the group that a GROUP_* or CONSUMER_* effect changed
     struct slice consumer;
     uint32_t claimable; // GROUP_NACK: entries that now wait for whoever comes
+    size_t held_bytes;  // of payload that are held in memory now
 };
 
 // Applies. ERR_CORRUPT with a fault when the record cannot be decoded or does not fit the state (a

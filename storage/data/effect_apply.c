@@ -28,11 +28,12 @@ static bool take_payload(struct apply *apply, size_t len, struct slice *out) {
     return true;
 }
 
-static enum err take_ref(struct apply *apply, const struct meta_value *value, struct blob *out) {
+static enum err take_ref(struct apply *apply, const struct meta_value *value, uint64_t lsn,
+                         struct blob *out) {
     const struct blob_space *space = &apply->keyspace->space;
     uint32_t slot;
     uint32_t offset;
-    if (!space->locate(space->context, load_u64le(value->lsn_at), &slot, &offset)) {
+    if (!space->locate(space->context, lsn, &slot, &offset)) {
         return refuse(apply, "a reference leads out of the log");
     }
     if (slot > BLOB_SLOT_MAX || offset > BLOB_OFFSET_MAX || offset % PAYLOAD_ALIGN != 0) {
@@ -42,9 +43,18 @@ static enum err take_ref(struct apply *apply, const struct meta_value *value, st
     return ERR_NONE;
 }
 
+static enum err take_near(struct apply *apply, const struct meta_value *value, struct blob *out) {
+    // Recovery moves references when it writes a batch again, and could not move these.
+    if (!apply->record->is_checkpoint) return refuse(apply, "a value that only checkpoints have");
+    const uint64_t lsn = apply->near_lsn + value->distance;
+    apply->near_lsn = lsn + num_align_up(value->len, PAYLOAD_ALIGN);
+    return take_ref(apply, value, lsn, out);
+}
+
 static enum err take_held(struct apply *apply, const struct meta_value *value, struct slice bytes,
                           struct blob *out) {
     *out = blob_of_bytes(bytes);
+    apply->out->held_bytes += bytes.len;
     if (out->hash == value->hash) return ERR_NONE;
     blob_release(out);
     return refuse(apply, "a payload does not have the hash it was written with");
@@ -61,8 +71,8 @@ static enum err take_payload_value(struct apply *apply, const struct meta_value 
         return take_held(apply, value, bytes, out);
     }
     const size_t offset = apply->record->payload_offset + at;
-    if (apply->record->slot > BLOB_SLOT_MAX || offset > BLOB_OFFSET_MAX ||
-        offset % PAYLOAD_ALIGN != 0) {
+    if (apply->record->is_checkpoint || apply->record->slot > BLOB_SLOT_MAX ||
+        offset > BLOB_OFFSET_MAX || offset % PAYLOAD_ALIGN != 0) {
         return refuse(apply, "the payload lies where no reference can lead");
     }
     *out = blob_of_ref(apply->record->slot, (uint32_t)offset, value->len, value->hash);
@@ -83,7 +93,10 @@ enum err apply_take_value(struct apply *apply, struct blob *out) {
         err = take_payload_value(apply, &value, out);
         break;
     case TAG_REF:
-        err = take_ref(apply, &value, out);
+        err = take_ref(apply, &value, load_u64le(value.lsn_at), out);
+        break;
+    case TAG_NEAR:
+        err = take_near(apply, &value, out);
         break;
     }
     if (err == ERR_NONE) keyspace_enter(apply->keyspace, out);
@@ -94,7 +107,9 @@ enum err apply_take_value(struct apply *apply, struct blob *out) {
 static enum err take_bytes(struct apply *apply, struct slice *out) {
     struct meta_value value;
     if (!meta_value(&apply->meta, &value)) return refuse(apply, "a value cannot be read");
-    if (value.tag == TAG_REF) return refuse(apply, "a reference stands where bytes must stand");
+    if (value.tag == TAG_REF || value.tag == TAG_NEAR) {
+        return refuse(apply, "a reference stands where bytes must stand");
+    }
     *out = value.bytes;
     if (value.tag != TAG_INLINE && !take_payload(apply, value.len, out)) {
         return refuse(apply, "the payload area is too short");
@@ -184,7 +199,10 @@ static enum err apply_string_edit(struct apply *apply) {
         return refuse(apply, "the string gets too long");
     }
     if (apply->entry == NULL) apply_create_entry(apply, TYPE_STRING);
-    blob_write(&apply->entry->value.string, offset, bytes);
+    struct blob *string = &apply->entry->value.string;
+    const size_t before = blob_len(string);
+    blob_write(string, offset, bytes);
+    apply->out->held_bytes = blob_len(string) - before;
     return ERR_NONE;
 }
 

@@ -15,6 +15,7 @@ struct apply {
     struct effect_outcome *out;
     struct meta_reader meta;
     size_t payload_used; // a multiple of PAYLOAD_ALIGN
+    uint64_t near_lsn;   // where the payload of the last NEAR value ends
     struct entry *entry; // of the key; NULL when absent
     const char *why;     // what was wrong
 };

@@ -14,11 +14,29 @@ enum {
     PAYLOAD_ALIGN = 8,
 };
 
+// In a list that was pushed one by one the next payload lies a few bytes behind the one before: 9
+// bytes for what takes 17 as REF.
+static void put_near(struct encoder *encoder, uint64_t lsn, const struct blob *blob) {
+    const uint64_t steps = (lsn - encoder->near_lsn) / META_NEAR_STEP;
+    const uint64_t back = (encoder->near_lsn - lsn) / META_NEAR_STEP;
+    const bool is_behind = lsn >= encoder->near_lsn;
+    must(lsn % META_NEAR_STEP == 0);
+    put_u8(encoder, TAG_NEAR);
+    put_varint(encoder, is_behind ? steps << 1 : (back << 1) - 1);
+    put_varint(encoder, blob_len(blob));
+    put_u32(encoder, blob->hash);
+    encoder->near_lsn = lsn + num_align_up(blob_len(blob), PAYLOAD_ALIGN);
+}
+
 void effect_put_value(struct encoder *encoder, const struct effect_value *value) {
     const struct blob *blob = value->blob;
     if (blob != NULL && blob_kind(blob) == BLOB_REF) {
         const uint64_t lsn =
             encoder->space->lsn_at(encoder->space->context, blob_slot(blob), blob_offset(blob));
+        if (encoder->writes_near) {
+            put_near(encoder, lsn, blob);
+            return;
+        }
         put_u8(encoder, TAG_REF);
         put_u64(encoder, MUTANT(MOVED_REFERENCE_OFF) ? lsn + PAYLOAD_ALIGN : lsn);
         put_u32(encoder, blob_len(blob));
@@ -152,7 +170,8 @@ void effect_encode(const struct effect *effect, const struct blob_space *space, 
     buf_reset(meta);
     const size_t room = meta_size_max(effect);
     char *begin = buf_reserve(meta, room);
-    struct encoder encoder = {.space = space, .at = begin, .payloads = payloads};
+    struct encoder encoder = {
+        .space = space, .at = begin, .payloads = payloads, .writes_near = effect->writes_near};
     put_u16(&encoder, effect->db);
     put_u32(&encoder, effect->key.len);
     put_bytes(&encoder, effect->key);

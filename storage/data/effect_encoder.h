@@ -3,6 +3,7 @@
 #ifndef ACKD_STORAGE_DATA_EFFECT_ENCODER_H
 #define ACKD_STORAGE_DATA_EFFECT_ENCODER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -16,6 +17,8 @@ struct encoder {
     char *at; // room was reserved for everything that comes
     struct slice *payloads;
     size_t payload_count;
+    bool writes_near;
+    uint64_t near_lsn; // where the payload of the last NEAR ends
 };
 
 static inline void put_u8(struct encoder *encoder, unsigned value) {
@@ -37,6 +40,12 @@ static inline void put_u32(struct encoder *encoder, size_t value) {
 static inline void put_u64(struct encoder *encoder, uint64_t value) {
     store_u64le(encoder->at, value);
     encoder->at += 8;
+}
+
+static inline void put_varint(struct encoder *encoder, uint64_t value) {
+    for (; value >= 0x80; value >>= 7)
+        put_u8(encoder, (unsigned)(value & 0x7f) | 0x80);
+    put_u8(encoder, (unsigned)value);
 }
 
 static inline void put_bytes(struct encoder *encoder, struct slice bytes) {

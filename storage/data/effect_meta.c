@@ -16,6 +16,15 @@ bool meta_value(struct meta_reader *reader, struct meta_value *out) {
     case TAG_PAYLOAD:
     case TAG_HEAP:
         break;
+    case TAG_NEAR: {
+        const uint64_t folded = meta_varint(reader);
+        const uint64_t steps = folded >> 1 ^ (0 - (folded & 1));
+        const uint64_t len = meta_varint(reader);
+        out->distance = steps * META_NEAR_STEP;
+        out->len = len <= BLOB_LEN_MAX ? (uint32_t)len : UINT32_MAX;
+        out->hash = meta_u32(reader);
+        return !reader->has_failed && out->len <= BLOB_LEN_MAX;
+    }
     default:
         return false;
     }

@@ -80,6 +80,8 @@ void keyspace_touch(struct keyspace *keyspace, const struct entry *entry, int64_
 // Order-independent 64-bit digest of all databases: keys, types, expiries, contents (blobs by
 // length and hash). Equal states have equal digests (PROOF.md 4, 5).
 uint64_t keyspace_digest(const struct keyspace *keyspace);
+// What one key adds to it: the digest is the sum over all keys.
+uint64_t entry_digest(const struct entry *entry, unsigned db);
 
 // Asserts all invariants of everything in it. Slow.
 void keyspace_check(const struct keyspace *keyspace);

@@ -79,6 +79,7 @@ enum err frames_add(struct frames *frames, const char *at, uint32_t slot, size_t
             .slot = slot,
             .payload_offset = (uint32_t)(offset + (size_t)(record.payload.data - at)),
         };
+        if (frames->pending_count == 0) frames->pending_lsn = lsn;
         push_pending(frames, &handed);
         if (handed.is_last || MUTANT(FRAME_END_NOT_AWAITED)) err = hand_over(frames);
     }

@@ -22,6 +22,7 @@ struct frames {
     struct frames_record *pending; // of the frame whose END has not come yet
     size_t pending_count;
     size_t pending_cap;
+    uint64_t pending_lsn; // where the frame without an end begins
     uint64_t frame_count; // handed over
     uint64_t record_count;
 };

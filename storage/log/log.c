@@ -293,6 +293,14 @@ uint64_t log_end_lsn(const struct log *log) {
     return log->data_end_lsn > log->durable_lsn ? log->data_end_lsn : log->durable_lsn;
 }
 
+uint64_t log_sealed_lsn(const struct log *log) {
+    return log->flushed.sequence * log->segment_bytes;
+}
+
+const struct format *log_format(const struct log *log) {
+    return &log->format;
+}
+
 uint64_t log_durable_lsn(const struct log *log) {
     return log->durable_lsn;
 }

@@ -55,6 +55,7 @@ struct log_options {
 };
 
 struct log;
+struct format; // format.h
 
 // ---- opening
 // -----------------------------------------------------------------------------------------------------------
@@ -244,6 +245,10 @@ struct log_stats {
 };
 
 uint64_t log_end_lsn(const struct log *log);
+// Where the newest segment begins whose header is durable: up to there the log is sealed, whole and
+// never written again, and a checkpoint may cover it. 0: there is none.
+uint64_t log_sealed_lsn(const struct log *log);
+const struct format *log_format(const struct log *log);
 uint64_t log_durable_lsn(const struct log *log);
 uint64_t log_unflushed_bytes(const struct log *log); // open + flying: for back-pressure
 bool log_is_broken(const struct log *log);

@@ -325,30 +325,26 @@ static bool batch_belongs(const struct segment_header *segment, size_t offset, u
            (batch->prev_checksum == checksum || MUTANT(CHAIN_IGNORED));
 }
 
-static enum err read_segment(const struct scan *scan, uint32_t slot, char *image, size_t len,
-                             struct fault *fault) {
-    enum err err = vfs_read_at(scan->slots[slot].file, image, len, 0);
+static enum err read_slot(struct vfs_file *file, uint32_t slot, char *image, size_t len,
+                          struct fault *fault) {
+    enum err err = vfs_read_at(file, image, len, 0);
     if (err == ERR_NONE) return err;
     char name[SEGMENT_NAME_BYTES];
     return fault_set(fault, err, "cannot read %s (%s); check the disk", segment_name(name, slot),
                      err_name(err));
 }
 
-enum err scan_segment(const struct scan *scan, size_t index, char *image, struct scan_segment *out,
-                      struct fault *fault) {
-    uint32_t slot = scan->chain[index];
-    const struct segment_header *header = &scan->slots[slot].header;
-    const struct segment_header *next = NULL;
-    size_t limit = (size_t)scan->format.segment_bytes;
-    if (index + 1 < scan->chain_count) {
-        next = &scan->slots[scan->chain[index + 1]].header;
-        limit = (size_t)(next->prev_end_lsn - header->base_lsn);
-    }
-    enum err err = read_segment(scan, slot, image, limit, fault);
+enum err scan_place(const struct scan_place *place, char *image, struct scan_segment *out,
+                    struct fault *fault) {
+    const struct segment_header *header = place->header;
+    const struct segment_header *next = place->next;
+    size_t limit = place->segment_bytes;
+    if (next != NULL) limit = (size_t)(next->prev_end_lsn - header->base_lsn);
+    enum err err = read_slot(place->file, place->slot, image, limit, fault);
     if (err != ERR_NONE) return err;
 
     char name[SEGMENT_NAME_BYTES];
-    segment_name(name, slot);
+    segment_name(name, place->slot);
     *out = (struct scan_segment){.end = LOG_ALIGN, .checksum = header->prev_checksum};
     struct batch_header batch;
     while (out->end < limit && batch_decode(image + out->end, limit - out->end, &batch) &&
@@ -358,8 +354,8 @@ enum err scan_segment(const struct scan *scan, size_t index, char *image, struct
                              "%s holds a batch at offset %zu whose checksum is right but whose "
                              "records make no sense; " WHAT_TO_DO " and report this",
                              name, out->end);
-        if (scan->observer.batch != NULL)
-            scan->observer.batch(scan->observer.context, slot, out->end, &batch);
+        if (place->observer != NULL && place->observer->batch != NULL)
+            place->observer->batch(place->observer->context, place->slot, out->end, &batch);
         out->batches++;
         out->last = out->end;
         out->last_header = batch;
@@ -373,6 +369,21 @@ enum err scan_segment(const struct scan *scan, size_t index, char *image, struct
                      "%s is damaged at offset %zu, and these bytes were acknowledged: the next "
                      "segment was begun when they were on disk; " WHAT_TO_DO,
                      name, out->end);
+}
+
+enum err scan_segment(const struct scan *scan, size_t index, char *image, struct scan_segment *out,
+                      struct fault *fault) {
+    const uint32_t slot = scan->chain[index];
+    const bool is_last = index + 1 == scan->chain_count;
+    const struct scan_place place = {
+        .file = scan->slots[slot].file,
+        .slot = slot,
+        .segment_bytes = (size_t)scan->format.segment_bytes,
+        .header = &scan->slots[slot].header,
+        .next = is_last ? NULL : &scan->slots[scan->chain[index + 1]].header,
+        .observer = &scan->observer,
+    };
+    return scan_place(&place, image, out, fault);
 }
 
 // ---- behind the end
@@ -430,7 +441,7 @@ static enum err search_blank(struct scan *scan, uint64_t lsn, char *scratch, str
         const struct scan_slot *slot = &scan->slots[i];
         if (slot->kind == SCAN_HEADED) continue;
         const size_t len = (size_t)num_min(slot->size, scan->format.segment_bytes);
-        enum err err = read_segment(scan, i, scratch, len, fault);
+        enum err err = read_slot(slot->file, i, scratch, len, fault);
         if (err != ERR_NONE) return err;
         bool has_stray = false;
         const size_t at = find_proof(scan, scratch, LOG_ALIGN, len, lsn, NULL, &has_stray);

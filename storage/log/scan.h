@@ -81,6 +81,19 @@ void scan_close(struct scan *scan); // closes the files unless they were taken
 enum err scan_adopt(struct scan *scan, const struct log_checkpoint *checkpoint,
                     struct fault *fault);
 
+// A segment's place by itself, for those who read without a scan.
+struct scan_place {
+    struct vfs_file *file;
+    uint32_t slot;
+    size_t segment_bytes;
+    const struct segment_header *header;
+    const struct segment_header *next;    // of the segment behind it; NULL: it is the last
+    const struct scan_observer *observer; // may be NULL
+};
+// As scan_segment. Any thread.
+enum err scan_place(const struct scan_place *place, char *image, struct scan_segment *out,
+                    struct fault *fault);
+
 // Reads segment `index` of the chain into `image` (segment_bytes) and verifies every batch and
 // record. All but the last must reach exactly to where their successor says: ERR_CORRUPT.
 enum err scan_segment(const struct scan *scan, size_t index, char *image, struct scan_segment *out,

@@ -56,7 +56,7 @@ void forks_cut(struct world *world) {
     memory_disk_cut(fork.disk);
     const enum err err = fork_start(world, &fork);
     if (err == ERR_NONE) {
-        forks_check_found(world, fork.store, fork.recovery.log.frames, "a start after a power cut");
+        forks_check_found(world, fork.store, fork.recovery.frames, "a start after a power cut");
     } else if (err != ERR_NO_SPACE || !world->is_full) {
         world_broke(world, 2, "after a power cut now the start is refused (%s): %s", err_name(err),
                     fork.fault.text);
@@ -80,6 +80,8 @@ static bool damage(struct world *world, struct memory_disk *disk, char *what, si
     if (slots < 2) return false;
     char name[SEGMENT_NAME_BYTES];
     segment_name(name, (uint32_t)rng_below(&world->rng, slots));
+    if (world_chance(world, 4))
+        snprintf(name, sizeof name, "state-%c", world_chance(world, 2) ? 'A' : 'B');
     const size_t size = memory_disk_size(disk, name);
     if (size == 0) return false;
     if (world_chance(world, 16)) {
@@ -109,7 +111,7 @@ void forks_rot(struct world *world) {
         world->figures->refused++;
     } else if (err == ERR_NONE) {
         const struct ledger *ledger = &world->ledger;
-        const uint64_t frames = fork.recovery.log.frames;
+        const uint64_t frames = fork.recovery.frames;
         const uint64_t digest = keyspace_digest(store_keyspace(fork.store));
         if (frames != ledger->count || digest != ledger->frames[ledger->count].digest)
             world_broke(world, 6, "%s: the start says nothing and knows %llu of %zu frames", what,

@@ -14,6 +14,7 @@ enum {
     DISK_BYTES = 64 << 20,
     START_CALLS = 120, // of the disk, within which a start may die
     RETRY_US = 1100 * 1000,
+    FOLD_BLOCK_BYTES = 4096,
 };
 
 struct store_options machine_store_options(struct world *world) {
@@ -26,6 +27,7 @@ struct store_options machine_store_options(struct world *world) {
                 .seed = world->options->seed ^ ++world->salt << 20,
                 .clock = &world->clock,
                 .trace = &world->trace},
+        .fold = {.slices = world->slices, .block_bytes = FOLD_BLOCK_BYTES},
         .databases = WORLD_DATABASES,
         .seed = world->options->seed,
         .trace = &world->trace,
@@ -103,6 +105,7 @@ static void end_process(struct world *world) {
         peer_forget(world, &world->peers[i]);
     engine_free(world->engine);
     world->engine = NULL;
+    fold_forget(world);
     struct log *log = world->store == NULL ? NULL : store_log(world->store);
     struct world_job *flusher = &world->flusher;
     if (flusher->flush != NULL)
@@ -124,6 +127,7 @@ static void end_process(struct world *world) {
     world->is_broken = false;
     world->is_stopping = false;
     world->reads_fail = false;
+    world->calls_fail = false;
     world->is_growth_refused = false;
 }
 
@@ -218,12 +222,12 @@ static void start(struct world *world) {
             memory_disk_cut(world->disk);
     }
     memory_disk_heal(world->disk);
-    story_tell(world->story, "starts with %llu frames%s%s", (unsigned long long)recovery.log.frames,
+    story_tell(world->story, "starts with %llu frames%s%s", (unsigned long long)recovery.frames,
                recovery.log.was_sealed ? ", sealed" : "",
                recovery.log.torn_lsn != 0 ? ", torn" : "");
-    forks_check_found(world, world->store, recovery.log.frames, "a start");
-    world->recovered = recovery.log.frames;
-    ledger_restart(&world->ledger, (size_t)recovery.log.frames,
+    forks_check_found(world, world->store, recovery.frames, "a start");
+    world->recovered = recovery.frames;
+    ledger_restart(&world->ledger, (size_t)recovery.frames,
                    log_durable_lsn(store_log(world->store)));
     start_engine(world);
     if (world->has_jobs) jobs_check(world);
@@ -236,6 +240,7 @@ static void empty_disk(struct world *world) {
     world->disk = memory_disk_new(rng_next(&world->rng), DISK_BYTES);
     ledger_begin(&world->ledger, 0);
     world->is_full = false;
+    world->slices = 1 + (unsigned)rng_below(&world->rng, 3);
     world->slots_ahead = 1 + (unsigned)rng_below(&world->rng, 3);
     world->tail_bytes = world_chance(world, 2) ? SEGMENT_BYTES : 4 * (size_t)SEGMENT_BYTES;
     world->sync_method = world_chance(world, 4) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;

@@ -4,6 +4,7 @@
 //   peer.c     clients and the wires to them    witness.c  what the engine executed
 //   quiet.c    what must be so at quiet moments  forks.c    crashes and rot beside the run
 //   worker.c   jobs and the account of them     mirror.c   the naive model of all of it
+//   folds.c    checkpoints, made meanwhile
 #ifndef ACKD_TESTS_SIM_WORLD_STATE_H
 #define ACKD_TESTS_SIM_WORLD_STATE_H
 
@@ -94,7 +95,10 @@ struct world {
     struct engine_witness witness;
     struct world_job flusher;
     struct world_job maker;
-    uint64_t salt; // two starts must not have the same seed
+    struct fold *fold;  // that is being made; NULL: none
+    bool fold_may_fail; // what it has read so far may be wrong
+    unsigned slices;    // of each fold
+    uint64_t salt;      // two starts must not have the same seed
     enum log_sync_method sync_method;
     unsigned slots_ahead;
     size_t tail_bytes;
@@ -107,6 +111,7 @@ struct world {
     unsigned starts_while_full;
     bool had_spare;  // when the last process ended, a slot was ready
     bool reads_fail; // a read may have failed or lied
+    bool calls_fail; // a fault is armed, or was
 
     struct ledger ledger;
     struct peer peers[WORLD_PEERS];
@@ -157,6 +162,12 @@ bool machine_seal(struct world *world);
 void machine_run(struct world *world); // a turn of the engine
 // All is executed, flushed and delivered. False: the machine has died or the log is broken.
 bool machine_settle(struct world *world);
+
+// ---- folds.c
+
+// Begins a fold, makes a step of the one that runs, or ends it.
+void fold_go_on(struct world *world);
+void fold_forget(struct world *world); // the process ends
 
 // ---- peer.c
 

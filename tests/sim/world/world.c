@@ -20,8 +20,8 @@ enum {
 };
 
 const char *const world_fault_names[WORLD_FAULTS] = {
-    "power",  "kill", "sync",  "write", "read",  "full", "short",
-    "nested", "rot",  "leave", "stall", "model", "jobs", "forks",
+    "power", "kill",  "sync",  "write", "read", "full",  "short", "nested",
+    "rot",   "leave", "stall", "model", "jobs", "forks", "folds",
 };
 
 void world_broke(struct world *world, unsigned promise, const char *format, ...) {
@@ -237,6 +237,7 @@ static void arm(struct world *world, enum world_fault kind, const struct memory_
     memory_disk_forgive(world->disk); // no more than one at a time
     memory_disk_fail(world->disk, fault);
     if (kind == WORLD_READ) world->reads_fail = true;
+    world->calls_fail = true;
     world->figures->faults++;
     story_tell(world->story, "armed: '%s' after %llu calls, %llu times", fault_name(kind),
                (unsigned long long)fault->after, (unsigned long long)fault->times);
@@ -295,6 +296,7 @@ static void act_crash(struct world *world) {
 
 static void act_quiet(struct world *world) {
     memory_disk_forgive(world->disk);
+    world->calls_fail = false;
     if (world->is_full && world_chance(world, 2)) act_full(world);
     if (!machine_settle(world)) return;
     memory_disk_heal(world->disk); // the checks read
@@ -304,7 +306,7 @@ static void act_quiet(struct world *world) {
 
 // ---- a step
 
-enum { WEIGHTS = 1200 };
+enum { WEIGHTS = 1320 };
 
 struct act {
     unsigned weight;
@@ -324,6 +326,9 @@ static void act_slots(struct world *world) {
     if (machine_slots_end(world) || machine_slots_run(world)) return;
     (void)machine_slots_begin(world);
 }
+static void act_fold(struct world *world) {
+    fold_go_on(world);
+}
 static void act_seal(struct world *world) {
     (void)machine_seal(world);
 }
@@ -342,7 +347,7 @@ static const struct act acts[] = {
     {60, act_slots},   {110, act_carry},      {90, act_run},       {60, act_time},
     {10, act_tick},    {5, act_seal},         {4, act_leave},      {4, act_stall},
     {4, act_fault},    {1, act_full},         {4, act_crash},      {5, act_quiet},
-    {1, act_fork},
+    {1, act_fork},     {120, act_fold},
 };
 
 static bool has_grown_old(const struct world *world) {

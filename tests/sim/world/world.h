@@ -28,7 +28,8 @@ enum world_fault {
     WORLD_MODEL = 1 << 11, // replies are compared with the model
     WORLD_JOBS = 1 << 12,  // workers with an account of every job
     WORLD_FORKS = 1 << 13, // copies of the disk are crashed and recovered beside the run
-    WORLD_FAULTS = 14,
+    WORLD_FOLDS = 1 << 14, // checkpoints are made while all that goes on
+    WORLD_FAULTS = 15,
 };
 
 extern const char *const world_fault_names[WORLD_FAULTS];
@@ -53,6 +54,7 @@ struct world_figures {
     uint64_t faults;   // armed
     uint64_t compared; // replies the model agreed with
     uint64_t jobs;
+    uint64_t folds; // checkpoints that were made
     uint64_t quiet; // moments at which everything was checked
 };
 
