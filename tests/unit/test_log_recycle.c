@@ -506,6 +506,47 @@ static void a_first_write_over_a_former_life_may_be_cut_anywhere(void **state) {
     }
 }
 
+// Behind a seal a segment's first batch came without its header: the batch knows the seal as
+// durable. A start that wrote that seal again and was cut would make it a witness of rot.
+static void leave_a_stray_batch(struct log_model *model, uint64_t seed) {
+    static const char zeros[LOG_ALIGN];
+    char name[SEGMENT_NAME_BYTES];
+    log_model_init(model, seed, PLENTY);
+    model->live_percent = 0;
+    start(model);
+    cycle(model, 3);
+    const uint64_t newest = log_durable_lsn(model->log) / SEGMENT;
+    while (log_durable_lsn(model->log) / SEGMENT == newest) {
+        log_model_make_slots(model);
+        assert_true(log_model_seal(model));
+        assert_true(log_model_append(model, 20000) && log_model_flush(model));
+    }
+    find_end(model, name);
+    log_model_stop(model);
+    memory_disk_put(model->disk, name, zeros, sizeof zeros, 0);
+    model->acked--; // with its header the frame would not have been acknowledged either
+}
+
+static void a_start_beside_a_stray_batch_may_be_cut_anywhere(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct log_model built;
+        leave_a_stray_batch(&built, seed);
+        bool was_cut = true;
+        for (uint64_t call = 0; was_cut; call++) {
+            struct log_model model = dup_model(&built);
+            memory_disk_die_after(model.disk, call);
+            was_cut = log_model_start(&model) != ERR_NONE;
+            if (was_cut) memory_disk_cut(model.disk);
+            memory_disk_heal(model.disk);
+            log_model_stop(&model);
+            start(&model);
+            drop_model(&model);
+        }
+        log_model_deinit(&built);
+    }
+}
+
 // ---- power cuts at every call
 
 // Segments come round, a checkpoint is made in between, the process is killed and goes on.
@@ -710,6 +751,7 @@ int main(void) {
         cmocka_unit_test(a_batch_of_another_history_breaks_the_chain),
         cmocka_unit_test(only_the_rest_of_a_batch_of_this_place_is_torn),
         cmocka_unit_test(a_first_write_over_a_former_life_may_be_cut_anywhere),
+        cmocka_unit_test(a_start_beside_a_stray_batch_may_be_cut_anywhere),
         cmocka_unit_test(a_power_cut_at_any_call_loses_nothing_acknowledged),
         cmocka_unit_test(files_far_beyond_need_are_given_back),
         cmocka_unit_test(a_name_that_may_come_back_ends_the_giving_back),
