@@ -23,7 +23,7 @@ static const struct policy policies[] = {
     // An empty world proves little: it is to grow again each time.
     {NULL, "flushall", 0, 3, {NULL}},
     {NULL, "flushdb", 0, 5, {NULL}},
-    {NULL, "swapdb", 0, 40, {NULL}},
+    {NULL, "swapdb", 0, 100, {NULL}},
     // Each key that gets away stays away: what counts is what is left to work with.
     {NULL, "ltrim", 0, 30, {NULL}},
     {NULL, "del", 0, 50, {NULL}},

@@ -250,6 +250,16 @@ static void draw_db(struct drawing *drawing) {
     }
 }
 
+// SWAPDB: of two that are alike nothing is seen.
+static void draw_swapped(struct drawing *drawing) {
+    struct workload *workload = drawing->workload;
+    if (workload_chance(workload, 5)) {
+        draw_integer(workload, -1, 20);
+    } else {
+        workload_i64(workload, (int64_t)workload_below(workload, workload->options.databases));
+    }
+}
+
 // LINDEX counts elements, SELECT databases.
 static void draw_index_or_db(struct drawing *drawing) {
     if (drawing->leaf->row->group == GROUP_CONNECTION) {
@@ -523,8 +533,8 @@ static const struct {
     {"idmp-maxsize", draw_number},
     {"increment", draw_increment},
     {"index", draw_index_or_db},
-    {"index1", draw_db},
-    {"index2", draw_db},
+    {"index1", draw_swapped},
+    {"index2", draw_swapped},
     {"ip:port", draw_address},
     {"key", draw_key},
     {"last-id", draw_id},

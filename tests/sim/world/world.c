@@ -144,6 +144,22 @@ static void say_rivalry(struct world *world, struct peer *peer) {
     say_words(peer, line);
 }
 
+// Who waits is killed, and at once there is something for him: he must not get it.
+static void kill_a_waiter(struct world *world) {
+    struct peer *killer = find_idle(world);
+    struct peer *victim = &world->peers[rng_below(&world->rng, WORLD_PEERS)];
+    char line[80];
+    if (killer == NULL || victim->client == NULL || victim->worker != NULL) return;
+    if (victim->wait.command == NULL || victim->wait.command->group != GROUP_LIST) return;
+    const struct slice push[] = {SLICE("RPUSH"), victim->wait.argv[1], SLICE("for-nobody")};
+    snprintf(line, sizeof line, "SELECT %u", victim->wait.db);
+    say_words(killer, line);
+    snprintf(line, sizeof line, "CLIENT KILL ID %llu", (unsigned long long)victim->client->id);
+    say_words(killer, line);
+    peer_say(killer, push, 3);
+    peer_send(world, killer, SIZE_MAX);
+}
+
 static void say_something(struct world *world, struct peer *peer) {
     if (peer->worker != NULL) {
         worker_next(world, peer);
@@ -164,6 +180,7 @@ static void say_something(struct world *world, struct peer *peer) {
 }
 
 static void act_client(struct world *world) {
+    if (world_chance(world, 40)) kill_a_waiter(world);
     struct peer *peer = &world->peers[rng_below(&world->rng, WORLD_PEERS)];
     if (peer->client == NULL) {
         peer_connect(world, peer);
