@@ -37,7 +37,7 @@ void saving_ended(struct saving *saving, enum err err, int64_t wall_ms, int64_t 
         account->done++;
         account->failures_in_row = 0;
         saving->last_ms = wall_ms;
-        if (saving->is_running) saving->last_effects = saving->begun_effects;
+        saving->last_effects = saving->begun_effects;
     } else {
         account->failures_in_row++;
     }

@@ -42,8 +42,7 @@ void saving_schedule(struct saving *saving, enum saving_kind kind);
 bool saving_wanted(const struct saving *saving);
 // One begins to run, wanted or not. `effects`: of the store, so far.
 void saving_began(struct saving *saving, uint64_t effects, int64_t monotonic_us);
-// It has ended, or (without having begun) there was nothing to do. What was scheduled is wanted
-// now. `wall_ms`, `monotonic_us`: now.
+// It has ended. What was scheduled is wanted now. `wall_ms`, `monotonic_us`: now.
 void saving_ended(struct saving *saving, enum err err, int64_t wall_ms, int64_t monotonic_us);
 
 static inline bool saving_is_active(const struct saving *saving, enum saving_kind kind) {

@@ -32,13 +32,14 @@ static void fold_if_wanted(struct server *server) {
     const bool is_asked = saving_wanted(saving);
     if (!is_asked && !store_wants_fold(server->store, now_ms)) return;
     struct fold *fold = store_fold_begin(server->store, now_ms);
+    if (fold == NULL && !is_asked) return;
     const int64_t monotonic_us = engine_monotonic_us(server->engine);
+    saving_began(saving, store_stats(server->store).effects, monotonic_us);
     if (fold == NULL) {
         // All there is lies in the current segment, which a start reads in a moment anyway.
-        if (is_asked) saving_ended(saving, ERR_NONE, now_ms, monotonic_us);
+        saving_ended(saving, ERR_NONE, now_ms, monotonic_us);
         return;
     }
-    saving_began(saving, store_stats(server->store).effects, monotonic_us);
     const uint64_t hurry_bytes = FOLD_HURRY_SEGMENTS * log_segment_bytes(server->log);
     const uint64_t bytes = store_checkpoint_stats(server->store).foldable_bytes;
     folder_start(&server->folder, fold, is_asked || bytes > hurry_bytes);

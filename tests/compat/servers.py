@@ -35,20 +35,19 @@ class Server:
             self.process = subprocess.Popen(
                 args + self.extra, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
             )
-            if self._wait_until_open():
+            if self._wait_until_ready():
                 return self
             said = self.output()
             self.stop()
         raise RuntimeError("%s does not start:\n%s" % (self.label, said))
 
-    def _wait_until_open(self):
+    def _wait_until_ready(self):
+        # Both say so in the same words. The port is open earlier, and a connection would be counted.
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            if "Ready to accept connections" in self.output():
                 return True
-            except OSError:
-                time.sleep(0.02)
+            time.sleep(0.02)
         return False
 
     def output(self):
