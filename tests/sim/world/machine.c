@@ -97,6 +97,7 @@ static void start_engine(struct world *world) {
         .monotonic_us = world->monotonic_us,
     };
     world->engine = engine_new(&options);
+    clean_begin(world);
 }
 
 // The process is no more; what it had written is where it was.
@@ -106,6 +107,7 @@ static void end_process(struct world *world) {
     engine_free(world->engine);
     world->engine = NULL;
     fold_forget(world);
+    clean_forget(world);
     struct log *log = world->store == NULL ? NULL : store_log(world->store);
     struct world_job *flusher = &world->flusher;
     if (flusher->flush != NULL)

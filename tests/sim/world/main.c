@@ -158,9 +158,10 @@ static void print_figures(const struct shared *shared, double seconds) {
            figures->compared, figures->frames, figures->jobs);
     printf("%" PRIu64 " crashes (%" PRIu64 " during recovery), %" PRIu64 " faults armed, %" PRIu64
            " copies crashed beside, %" PRIu64 " damaged (%" PRIu64
-           " refused, the others harmless), %" PRIu64 " quiet moments, %" PRIu64 " checkpoints\n",
+           " refused, the others harmless), %" PRIu64 " quiet moments, %" PRIu64
+           " checkpoints, %" PRIu64 " values relocated\n",
            figures->crashes, figures->nested, figures->faults, figures->forks, figures->rotten,
-           figures->refused, figures->quiet, figures->folds);
+           figures->refused, figures->quiet, figures->folds, figures->relocated);
 }
 
 // ---- arguments

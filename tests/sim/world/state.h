@@ -5,7 +5,7 @@
 //   quiet.c    what must be so at quiet moments  forks.c    crashes and rot beside the run
 //   worker.c   jobs and the account of them     mirror.c   the naive model of all of it
 //   crew.c     jobs of a consumer group
-//   folds.c    checkpoints, made meanwhile
+//   folds.c    checkpoints, made meanwhile       cleaning.c  the cleaner, likewise
 #ifndef ACKD_TESTS_SIM_WORLD_STATE_H
 #define ACKD_TESTS_SIM_WORLD_STATE_H
 
@@ -96,10 +96,12 @@ struct world {
     struct engine_witness witness;
     struct world_job flusher;
     struct world_job maker;
-    struct fold *fold;  // that is being made; NULL: none
-    bool fold_may_fail; // what it has read so far may be wrong
-    unsigned slices;    // of each fold
-    uint64_t salt;      // two starts must not have the same seed
+    struct fold *fold;             // that is being made; NULL: none
+    bool fold_may_fail;            // what it has read so far may be wrong
+    unsigned slices;               // of each fold
+    struct cleaner_read *cleaning; // a read that is out; NULL: none
+    bool cleaning_has_run;
+    uint64_t salt; // two starts must not have the same seed
     enum log_sync_method sync_method;
     unsigned slots_ahead;
     size_t tail_bytes;
@@ -170,6 +172,13 @@ bool machine_settle(struct world *world);
 void fold_go_on(struct world *world);
 void fold_forget(struct world *world); // the process ends
 
+// ---- cleaning.c
+
+void clean_begin(struct world *world); // the process has started
+// Makes a step of the cleaner, or of its read.
+void clean_go_on(struct world *world);
+void clean_forget(struct world *world); // the process ends
+
 // ---- peer.c
 
 void peer_connect(struct world *world, struct peer *peer);
@@ -188,6 +197,8 @@ void peer_wait_end(struct peer *peer);
 // ---- witness.c
 
 void witness_see(void *context, enum engine_seen what, const struct call *call, struct slice reply);
+// Frames that were committed are known from now on.
+void witness_note_commits(struct world *world);
 // Whether no cut can take the first so many frames any more: the disk is asked, not the log.
 bool witness_is_safe(struct world *world, uint64_t frames);
 

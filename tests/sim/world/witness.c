@@ -8,7 +8,7 @@ enum { SHOWN_ARGS = 6, SHOWN_BYTES = 24, SHOWN_REPLY = 40, ROOM_SLACK = 2 * LOG_
 
 // ---- the ledger
 
-static void note_commits(struct world *world) {
+void witness_note_commits(struct world *world) {
     struct ledger *ledger = &world->ledger;
     const struct log *log = store_log(world->store);
     const uint64_t count = world->recovered + log_stats(log).frames;
@@ -42,6 +42,16 @@ static bool is_piece_safe(const struct world *world, uint32_t slot, uint32_t off
     return meant.data == NULL || memcmp(meant.data, kept, len) == 0;
 }
 
+// Where the log leaves the segment of that lsn, which ends at `next`. What lies behind is of a
+// former life of its slot, and may never have reached the disk.
+static uint64_t written_end(const struct log *log, uint64_t lsn, uint64_t next) {
+    for (size_t i = 0; i < log_segment_count(log); i++) {
+        const struct log_segment_use use = log_segment_at(log, i);
+        if (use.sequence == lsn / log_segment_bytes(log) && use.end_lsn != 0) return use.end_lsn;
+    }
+    return next;
+}
+
 // Walks over the log from what is known to be safe, through batches that may begin before it, and
 // the headers of their segments.
 bool witness_is_safe(struct world *world, uint64_t frames) {
@@ -54,13 +64,13 @@ bool witness_is_safe(struct world *world, uint64_t frames) {
     uint64_t at = ledger->safe_lsn / LOG_ALIGN * LOG_ALIGN;
     while (at < end) {
         const uint64_t next = (at / segment_bytes + 1) * segment_bytes;
-        const uint64_t stop = num_min(end, next);
+        const uint64_t stop = num_min(end, written_end(log, at, next));
         uint32_t slot = 0;
         uint32_t offset = 0;
-        if (log_locate(log, at, &slot, &offset) &&
+        if (stop > at && log_locate(log, at, &slot, &offset) &&
             !is_piece_safe(world, slot, offset, (size_t)(stop - at), stop == end))
             return false;
-        at = stop;
+        at = stop == end ? end : next;
     }
     ledger->safe = (size_t)frames;
     ledger->safe_lsn = end;
@@ -168,7 +178,7 @@ void witness_see(void *context, enum engine_seen what, const struct call *call,
                  struct slice reply) {
     struct world *world = context;
     const size_t before = world->ledger.count;
-    note_commits(world);
+    witness_note_commits(world);
     const bool has_committed = world->ledger.count > before;
     if (what == ENGINE_SEEN_EXPIRED) return;
     struct peer *peer = call->client->conn;

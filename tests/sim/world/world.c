@@ -21,7 +21,7 @@ enum {
 
 const char *const world_fault_names[WORLD_FAULTS] = {
     "power", "kill",  "sync",  "write", "read", "full",  "short", "nested",
-    "rot",   "leave", "stall", "model", "jobs", "forks", "folds",
+    "rot",   "leave", "stall", "model", "jobs", "forks", "folds", "cleaning",
 };
 
 void world_broke(struct world *world, unsigned promise, const char *format, ...) {
@@ -323,7 +323,7 @@ static void act_quiet(struct world *world) {
 
 // ---- a step
 
-enum { WEIGHTS = 1320 };
+enum { WEIGHTS = 1380 };
 
 struct act {
     unsigned weight;
@@ -346,6 +346,9 @@ static void act_slots(struct world *world) {
 static void act_fold(struct world *world) {
     fold_go_on(world);
 }
+static void act_clean(struct world *world) {
+    clean_go_on(world);
+}
 static void act_seal(struct world *world) {
     (void)machine_seal(world);
 }
@@ -364,7 +367,7 @@ static const struct act acts[] = {
     {60, act_slots},   {110, act_carry},      {90, act_run},       {60, act_time},
     {10, act_tick},    {5, act_seal},         {4, act_leave},      {4, act_stall},
     {4, act_fault},    {1, act_full},         {4, act_crash},      {5, act_quiet},
-    {1, act_fork},     {120, act_fold},
+    {1, act_fork},     {120, act_fold},       {60, act_clean},
 };
 
 static bool has_grown_old(const struct world *world) {

@@ -14,22 +14,23 @@ enum { WORLD_EXIT_BROKEN = 3 }; // a promise was broken: the story says which
 
 // What a world may be spared, to see what a failure needs.
 enum world_fault {
-    WORLD_POWER = 1 << 0,  // power fails between or in the middle of calls
-    WORLD_KILL = 1 << 1,   // the process dies, the page cache survives
-    WORLD_SYNC = 1 << 2,   // a sync fails and the pages are clean
-    WORLD_WRITE = 1 << 3,  // a write or sync fails
-    WORLD_READ = 1 << 4,   // reads fail or give garbage
-    WORLD_FULL = 1 << 5,   // the disk is full for a while
-    WORLD_SHORT = 1 << 6,  // short reads and writes
-    WORLD_NESTED = 1 << 7, // crashes during recovery
-    WORLD_ROT = 1 << 8,    // bits flip in what is durable
-    WORLD_LEAVE = 1 << 9,  // clients are cut off
-    WORLD_STALL = 1 << 10, // clients stop reading
-    WORLD_MODEL = 1 << 11, // replies are compared with the model
-    WORLD_JOBS = 1 << 12,  // workers with an account of every job
-    WORLD_FORKS = 1 << 13, // copies of the disk are crashed and recovered beside the run
-    WORLD_FOLDS = 1 << 14, // checkpoints are made while all that goes on
-    WORLD_FAULTS = 15,
+    WORLD_POWER = 1 << 0,     // power fails between or in the middle of calls
+    WORLD_KILL = 1 << 1,      // the process dies, the page cache survives
+    WORLD_SYNC = 1 << 2,      // a sync fails and the pages are clean
+    WORLD_WRITE = 1 << 3,     // a write or sync fails
+    WORLD_READ = 1 << 4,      // reads fail or give garbage
+    WORLD_FULL = 1 << 5,      // the disk is full for a while
+    WORLD_SHORT = 1 << 6,     // short reads and writes
+    WORLD_NESTED = 1 << 7,    // crashes during recovery
+    WORLD_ROT = 1 << 8,       // bits flip in what is durable
+    WORLD_LEAVE = 1 << 9,     // clients are cut off
+    WORLD_STALL = 1 << 10,    // clients stop reading
+    WORLD_MODEL = 1 << 11,    // replies are compared with the model
+    WORLD_JOBS = 1 << 12,     // workers with an account of every job
+    WORLD_FORKS = 1 << 13,    // copies of the disk are crashed and recovered beside the run
+    WORLD_FOLDS = 1 << 14,    // checkpoints are made while all that goes on
+    WORLD_CLEANING = 1 << 15, // and payloads are moved
+    WORLD_FAULTS = 16,
 };
 
 extern const char *const world_fault_names[WORLD_FAULTS];
@@ -54,8 +55,9 @@ struct world_figures {
     uint64_t faults;   // armed
     uint64_t compared; // replies the model agreed with
     uint64_t jobs;
-    uint64_t folds; // checkpoints that were made
-    uint64_t quiet; // moments at which everything was checked
+    uint64_t folds;     // checkpoints that were made
+    uint64_t relocated; // values that the cleaner moved
+    uint64_t quiet;     // moments at which everything was checked
 };
 
 // Runs. Ends the process with WORLD_EXIT_BROKEN when a promise is broken, the verdict in `story`.
