@@ -65,18 +65,29 @@ static int compare_sorted(const void *a, const void *b) {
 }
 
 // By sorting: a client may name many.
-bool *groups_repeated(const struct stream_id *ids, size_t count) {
-    bool *is_repeated = mem_zalloc(count + 1);
-    if (count < 2) return is_repeated;
+size_t *groups_previous(const struct stream_id *ids, size_t count) {
+    size_t *previous = mem_alloc_array(count, sizeof *previous);
     struct sorted_id *sorted = mem_alloc_array(count, sizeof *sorted);
     for (size_t i = 0; i < count; i++) {
         sorted[i] = (struct sorted_id){ids[i], i};
     }
-    qsort(sorted, count, sizeof *sorted, compare_sorted);
-    for (size_t i = 1; i < count; i++) {
-        is_repeated[sorted[i].at] = stream_id_equal(sorted[i].id, sorted[i - 1].id);
+    if (count > 1) qsort(sorted, count, sizeof *sorted, compare_sorted);
+    for (size_t i = 0; i < count; i++) {
+        const bool is_again = i > 0 && stream_id_equal(sorted[i].id, sorted[i - 1].id);
+        previous[sorted[i].at] = is_again ? sorted[i - 1].at : GROUPS_NOT_BEFORE;
     }
     mem_free(sorted);
+    return previous;
+}
+
+bool *groups_repeated(const struct stream_id *ids, size_t count) {
+    bool *is_repeated = mem_zalloc(count + 1);
+    if (count < 2) return is_repeated;
+    size_t *previous = groups_previous(ids, count);
+    for (size_t i = 0; i < count; i++) {
+        is_repeated[i] = previous[i] != GROUPS_NOT_BEFORE;
+    }
+    mem_free(previous);
     return is_repeated;
 }
 

@@ -35,6 +35,9 @@ bool groups_is_name_short(struct call *call, size_t index);
 // Whether the argument can be read as an id; nothing is answered.
 bool groups_is_id(struct call *call, size_t index);
 
+// For each id where it was named last before, or GROUPS_NOT_BEFORE. The caller's (mem_free).
+#define GROUPS_NOT_BEFORE SIZE_MAX
+size_t *groups_previous(const struct stream_id *ids, size_t count);
 // For each id whether it was named before. The caller's (mem_free).
 bool *groups_repeated(const struct stream_id *ids, size_t count);
 

@@ -128,20 +128,33 @@ static bool read_claiming(struct call *call, size_t options_at, struct claiming 
     return true;
 }
 
-static void claim_one(const struct call *call, const struct group_place *place,
-                      const struct claiming *claiming, struct stream_id id, struct taking *taking) {
-    struct pending pending;
-    const bool is_pending = group_find(place->group, id, &pending);
-    if (!is_pending && !claiming->forces) return;
-    if (!stream_find(place->stream, id, NULL)) {
-        if (is_pending) id_list_add(&taking->gone, id);
-        return;
+// As the entry is pending now, claims of this call counted: `claim` is the last one of it, plus 1.
+static bool find_pending(const struct call *call, const struct group_place *place,
+                         const struct taking *taking, size_t claim, struct pending *pending) {
+    if (claim == 0) return group_find(place->group, pending->id, pending);
+    const struct effect_pending *taken = &claims_items(&taking->claims)[claim - 1];
+    *pending = (struct pending){.id = taken->id,
+                                .consumer = group_consumer(place->group, call->argv[3]),
+                                .delivered_ms = taken->delivered_ms,
+                                .deliveries = taken->deliveries};
+    return true;
+}
+
+// Returns the number of the claim, from 1 on; 0: it was not claimed.
+static size_t claim_one(const struct call *call, const struct group_place *place,
+                        const struct claiming *claiming, struct pending *pending,
+                        struct taking *taking, size_t claim) {
+    const bool is_pending = find_pending(call, place, taking, claim, pending);
+    if (!is_pending && !claiming->forces) return 0;
+    if (!stream_find(place->stream, pending->id, NULL)) {
+        if (is_pending) id_list_add(&taking->gone, pending->id);
+        return 0;
     }
     struct effect_pending after = {
-        .id = id, .delivered_ms = claiming->delivered_ms, .deliveries = 1}; // FORCE: once
+        .id = pending->id, .delivered_ms = claiming->delivered_ms, .deliveries = 1}; // FORCE: once
     if (is_pending) {
-        if (!is_idle(&pending, claiming->min_idle_ms, call->now_ms)) return;
-        after.deliveries = pending.deliveries;
+        if (!is_idle(pending, claiming->min_idle_ms, call->now_ms)) return 0;
+        after.deliveries = pending->deliveries;
     }
     if (claiming->retries >= 0) {
         after.deliveries = claiming->retries;
@@ -149,16 +162,29 @@ static void claim_one(const struct call *call, const struct group_place *place,
         after.deliveries = groups_once_more(after.deliveries);
     }
     claims_add(&taking->claims, &after);
+    return claims_count(&taking->claims);
+}
+
+// An id that is named twice is claimed twice, as in Redis.
+static void claim_all(const struct call *call, const struct group_place *place,
+                      const struct claiming *claiming, const struct streams_ids *named,
+                      struct taking *taking) {
+    size_t *previous = groups_previous(named->ids, named->count);
+    size_t *claims = mem_alloc_array(named->count, sizeof *claims);
+    for (size_t i = 0; i < named->count; i++) {
+        const size_t before = previous[i] == GROUPS_NOT_BEFORE ? 0 : claims[previous[i]];
+        struct pending pending = {.id = named->ids[i]};
+        claims[i] = claim_one(call, place, claiming, &pending, taking, before);
+        if (claims[i] == 0) claims[i] = before;
+    }
+    mem_free(claims);
+    mem_free(previous);
 }
 
 static void claim(struct call *call, struct group_place *place, const struct claiming *claiming,
-                  const struct stream_id *ids, size_t count) {
+                  const struct streams_ids *named) {
     struct taking taking = {0};
-    bool *is_repeated = groups_repeated(ids, count);
-    for (size_t i = 0; i < count; i++) {
-        if (!is_repeated[i]) claim_one(call, place, claiming, ids[i], &taking);
-    }
-    mem_free(is_repeated);
+    claim_all(call, place, claiming, named, &taking);
     reply_claims(call, place, &taking.claims, claiming->just_id);
     if (stream_id_compare(claiming->last_id, group_last_id(place->group)) > 0)
         txn_group_set_id(call->txn, &place->at, claiming->last_id,
@@ -170,16 +196,16 @@ static void claim(struct call *call, struct group_place *place, const struct cla
 enum call_result cmd_xclaim(struct call *call) {
     struct claiming claiming = {0};
     struct group_place place;
-    struct stream_id *ids = NULL;
+    struct streams_ids named = {0};
     if (!groups_need(call, call->argv[1], call->argv[2], &place)) return CALL_DONE;
     if (!read_min_idle(call, "ERR Invalid min-idle-time argument for XCLAIM",
                        &claiming.min_idle_ms))
         return CALL_DONE;
-    const size_t count = count_ids(call);
-    if (read_claiming(call, 5 + count, &claiming) && groups_is_name_short(call, 3) &&
-        streams_arg_ids(call, 5, count, &ids))
-        claim(call, &place, &claiming, ids, count);
-    mem_free(ids);
+    named.count = count_ids(call);
+    if (read_claiming(call, 5 + named.count, &claiming) && groups_is_name_short(call, 3) &&
+        streams_arg_ids(call, 5, named.count, &named.ids))
+        claim(call, &place, &claiming, &named);
+    mem_free(named.ids);
     return CALL_DONE;
 }
 

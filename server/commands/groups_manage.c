@@ -63,6 +63,13 @@ static bool read_position(struct call *call, const struct stream *stream, bool i
     return streams_arg_id(call, 4, 0, out);
 }
 
+// A group cannot have read more than was ever added.
+static int64_t clamp_read(const struct stream *stream, int64_t entries_read) {
+    const uint64_t added = stream == NULL ? 0 : stream_entries_added(stream);
+    if (entries_read < 0 || (uint64_t)entries_read <= added) return entries_read;
+    return (int64_t)added;
+}
+
 enum call_result cmd_xgroup_create(struct call *call) {
     enum { ARGUMENTS_MAX = 8 };
     struct group_options options;
@@ -80,8 +87,12 @@ enum call_result cmd_xgroup_create(struct call *call) {
         reply_error(&call->reply, "BUSYGROUP Consumer Group name already exists");
         return CALL_DONE;
     }
-    if (place.stream == NULL) txn_stream_create(call->txn, call->db, place.at.key);
-    txn_group_create(call->txn, &place.at, id, options.entries_read);
+    const int64_t entries_read = clamp_read(place.stream, options.entries_read);
+    if (place.stream == NULL) {
+        txn_stream_create(call->txn, call->db, place.at.key);
+        streams_configure_new(call, place.at.key);
+    }
+    txn_group_create(call->txn, &place.at, id, entries_read);
     reply_ok(&call->reply);
     return CALL_DONE;
 }
@@ -96,7 +107,7 @@ enum call_result cmd_xgroup_setid(struct call *call) {
         return CALL_DONE;
     }
     if (!read_position(call, place.stream, false, &id)) return CALL_DONE;
-    txn_group_set_id(call->txn, &place.at, id, options.entries_read);
+    txn_group_set_id(call->txn, &place.at, id, clamp_read(place.stream, options.entries_read));
     reply_ok(&call->reply);
     return CALL_DONE;
 }

@@ -30,6 +30,10 @@ void streams_answer_entry(struct call *call, const struct stream_entry *entry);
 // How many bytes streams_answer_entry takes: for MAXSIZE.
 size_t streams_entry_bytes(struct call *call, const struct stream_entry *entry);
 
+// A stream that was just made remembers idempotent ids as long, and as many, as the configuration
+// says now.
+void streams_configure_new(struct call *call, struct slice key);
+
 // ---- dropping entries, in two steps: the room that it takes is asked for before anything changes
 
 struct streams_drop {

@@ -1,4 +1,5 @@
-// XADD, and what steers the ids that it gives: XSETID, and XCFGSET for idempotent producers.
+// XADD, and what steers the ids that it gives: XSETID, and XCFGSET and XIDMPRECORD for idempotent
+// producers.
 #include <inttypes.h>
 
 #include "proto/base/hash.h"
@@ -6,6 +7,7 @@
 #include "server/commands/handlers.h"
 #include "server/commands/streams.h"
 #include "server/options/options.h"
+#include "storage/data/group.h"
 
 enum {
     IDMP_DURATION_MAX_S = 86400,
@@ -35,6 +37,14 @@ static bool refuse(struct call *call, const char *error) {
     return false;
 }
 
+static bool are_names_short(struct call *call, struct slice producer, struct slice id) {
+    if (producer.len <= PRODUCER_MAX && id.len <= IDEMPOTENT_MAX) return true;
+    reply_errorf(&call->reply,
+                 "ERR ackd takes producer IDs of at most %d bytes and idempotent IDs of at most %d",
+                 (int)PRODUCER_MAX, (int)IDEMPOTENT_MAX);
+    return false;
+}
+
 // IDMP producer-id idempotent-id or IDMPAUTO producer-id, at *index, which is moved behind it.
 static bool read_idmp(struct call *call, size_t *index, struct add *out) {
     const bool is_auto = call_arg_is(call, *index, "idmpauto");
@@ -50,14 +60,7 @@ static bool read_idmp(struct call *call, size_t *index, struct add *out) {
         if (out->idempotent_id.len == 0)
             return refuse(call, "ERR IDMP requires a non-empty idempotent ID");
     }
-    if (out->producer.len > PRODUCER_MAX || out->idempotent_id.len > IDEMPOTENT_MAX) {
-        reply_errorf(
-            &call->reply,
-            "ERR ackd takes producer IDs of at most %d bytes and idempotent IDs of at most "
-            "%d",
-            (int)PRODUCER_MAX, (int)IDEMPOTENT_MAX);
-        return false;
-    }
+    if (!are_names_short(call, out->producer, out->idempotent_id)) return false;
     *index += is_auto ? 2 : 3;
     return true;
 }
@@ -187,13 +190,12 @@ static bool find_duplicate(struct call *call, const struct add *add, const struc
     return true;
 }
 
-// A new stream remembers as long and as much as the configuration says at that time.
-static void configure_new(struct call *call) {
+void streams_configure_new(struct call *call, struct slice key) {
     const struct options *options = engine_options_of(call->engine);
     const uint32_t duration_s = (uint32_t)options->stream_idmp_duration_s;
     const uint32_t max_size = (uint32_t)options->stream_idmp_max_size;
     if (duration_s == STREAM_IDMP_DURATION_S && max_size == STREAM_IDMP_MAXSIZE) return;
-    txn_stream_config(call->txn, call->db, call->argv[1], duration_s, max_size);
+    txn_stream_config(call->txn, call->db, key, duration_s, max_size);
 }
 
 // ---- XADD: at work
@@ -220,7 +222,7 @@ static enum call_result add_entry(struct call *call, const struct add *add,
     }
     if (!prepare(call, add, stream)) return CALL_RETRY;
     txn_stream_add(call->txn, call->db, key, &entry);
-    if (stream == NULL) configure_new(call);
+    if (stream == NULL) streams_configure_new(call, key);
     if (add->has_idmp) {
         const struct txn_idmp idmp = {add->producer, add->idempotent_id, entry.id};
         txn_stream_idmp(call->txn, call->db, key, &idmp);
@@ -301,6 +303,29 @@ static bool ids_fit(struct call *call, const struct ids *ids, const struct strea
     return true;
 }
 
+// Makes room for what the groups' counts take: at most one record for each.
+static bool prepare_groups(struct call *call, const struct stream *stream) {
+    enum { BYTES_PER_EFFECT = 128 };
+    const size_t groups = stream_group_count(stream);
+    size_t bytes = 0;
+    for (size_t i = 0; i < groups; i++) {
+        bytes += BYTES_PER_EFFECT + call->argv[1].len + group_name(stream_group_at(stream, i)).len;
+    }
+    return call_prepare(call, bytes, groups);
+}
+
+// No group has read more than was ever added.
+static void clamp_groups(struct call *call, const struct stream *stream, uint64_t added) {
+    for (size_t i = 0; i < stream_group_count(stream); i++) {
+        const struct group *group = stream_group_at(stream, i);
+        const int64_t read = group_entries_read(group);
+        if (read == GROUP_ENTRIES_UNKNOWN || (uint64_t)read <= added) continue;
+        const struct txn_group at = {
+            .db = call->db, .key = call->argv[1], .group = group_name(group)};
+        txn_group_set_id(call->txn, &at, group_last_id(group), (int64_t)added);
+    }
+}
+
 enum call_result cmd_xsetid(struct call *call) {
     const struct stream *stream;
     struct ids ids;
@@ -311,10 +336,44 @@ enum call_result cmd_xsetid(struct call *call) {
         return CALL_DONE;
     }
     if (!ids_fit(call, &ids, stream)) return CALL_DONE;
+    if (!prepare_groups(call, stream)) return CALL_RETRY;
     const struct stream_id max_deleted =
         stream_id_is_zero(ids.max_deleted) ? stream_max_deleted_id(stream) : ids.max_deleted;
     const uint64_t added = ids.added < 0 ? stream_entries_added(stream) : (uint64_t)ids.added;
+    clamp_groups(call, stream, added);
     txn_stream_set_ids(call->txn, call->db, call->argv[1], ids.last, max_deleted, added);
+    reply_ok(&call->reply);
+    return CALL_DONE;
+}
+
+// ---- XIDMPRECORD
+
+static bool record_fits(struct call *call, const struct txn_idmp *idmp, bool *is_known) {
+    const struct stream *stream;
+    struct stream_id known;
+    *is_known = false;
+    if (!streams_find(call, call->argv[1], &stream)) return false;
+    if (stream == NULL) return refuse(call, "ERR no such key");
+    if (idmp->producer.len == 0 || idmp->id.len == 0)
+        return refuse(call, "ERR producer ID and idempotent ID must not be empty");
+    if (!are_names_short(call, idmp->producer, idmp->id)) return false;
+    if (!stream_find(stream, idmp->entry, NULL))
+        return refuse(call, "ERR The specified stream ID was deleted or doesn't exist");
+    if (!stream_idmp_find(stream, idmp->producer, idmp->id, call->now_ms, &known)) return true;
+    *is_known = stream_id_equal(known, idmp->entry);
+    return *is_known || refuse(call, "ERR The specified IDMP producer-id/idempotent-id pair maps "
+                                     "to a different stream ID");
+}
+
+// What an append-only file of Redis says of idempotent ids, so that one can be played to ackd.
+enum call_result cmd_xidmprecord(struct call *call) {
+    struct txn_idmp idmp = {.producer = call->argv[2], .id = call->argv[3]};
+    bool is_known;
+    if (!streams_arg_id(call, 4, 0, &idmp.entry)) return CALL_DONE;
+    if (!record_fits(call, &idmp, &is_known)) return CALL_DONE;
+    const struct add add = {.has_idmp = true};
+    if (!prepare(call, &add, NULL)) return CALL_RETRY;
+    if (!is_known) txn_stream_idmp(call->txn, call->db, call->argv[1], &idmp);
     reply_ok(&call->reply);
     return CALL_DONE;
 }

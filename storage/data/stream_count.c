@@ -84,7 +84,8 @@ void stream_read_on(const struct stream *stream, struct stream_id *last_id, int6
     if (*entries_read != GROUP_ENTRIES_UNKNOWN &&
         stream_id_compare(*last_id, stream_first_id(stream)) >= 0 &&
         !has_holes_from(stream, *last_id)) {
-        *entries_read += 1;
+        // Where a client said that a group has read more than it has, it ends at what was added.
+        if ((uint64_t)*entries_read < stream->entries_added) *entries_read += 1;
     } else if (stream->entries_added > 0) {
         *entries_read = stream_entries_until(stream, id);
     }

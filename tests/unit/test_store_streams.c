@@ -303,6 +303,27 @@ static void a_stream_without_entries_stays(void **state) {
     assert_int_equal(stream_entries_added(empty), 1);
 }
 
+// A read that gives nothing is not logged: a restart knows of the last delivery only.
+static void when_a_consumer_was_seen_is_lost_and_when_it_was_active_is_not(void **state) {
+    struct fixture *f = *state;
+    const struct txn_group at = {.key = SLICE("s"), .group = SLICE("g")};
+    add(f, "s", 5, SLICE("v"));
+    const struct stream_id id = {5, 0};
+    const struct txn_delivery delivery = {.consumer = SLICE("c"), .ids = &id, .count = 1};
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    txn_group_create(txn, &at, STREAM_ID_MIN, 0);
+    txn_group_deliver(txn, &at, &delivery);
+    txn_commit(txn);
+    const struct group *group = stream_group(find(f, "s")->value.stream, SLICE("g"));
+    store_note_seen(f->store, group_consumer(group, SLICE("c")), NOW_MS + 9000);
+    assert_int_equal(consumer_seen_ms(group_consumer(group, SLICE("c"))), NOW_MS + 9000);
+    reopen(f);
+    group = stream_group(find(f, "s")->value.stream, SLICE("g"));
+    assert_int_equal(consumer_seen_ms(group_consumer(group, SLICE("c"))), NOW_MS);
+    assert_int_equal(consumer_active_ms(group_consumer(group, SLICE("c"))), NOW_MS);
+    assert_int_equal(group_pending_count(group), 1);
+}
+
 static void a_trimmed_payload_is_no_longer_live(void **state) {
     struct fixture *f = *state;
     char bytes[BIG];
@@ -395,6 +416,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_restart_finds_what_the_model_says, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stream_without_entries_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            when_a_consumer_was_seen_is_lost_and_when_it_was_active_is_not, setup, teardown),
         cmocka_unit_test_setup_teardown(a_trimmed_payload_is_no_longer_live, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_has_the_groups_and_producers_and_writes_no_payload,
                                         setup, teardown),
