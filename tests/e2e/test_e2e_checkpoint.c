@@ -1,4 +1,5 @@
-// Checkpoints of the real process: asked for and by themselves, told of, and used by the next start.
+// Checkpoints of the real process: asked for and by themselves, told of, and used by the next
+// start.
 #include <stdlib.h>
 
 #include "tests/support/peer.h"
