@@ -10,6 +10,7 @@
 #include "proto/base/mem.h"
 #include "storage/log/log.h"
 #include "storage/log/scan.h"
+#include "storage/state/state_load.h"
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_TORN = 1, EXIT_ROTTEN = 2, EXIT_UNREADABLE = 3 };
 
@@ -35,7 +36,10 @@ static void print_slot(const struct check *check, uint32_t number) {
     char name[SEGMENT_NAME_BYTES];
     if (slot->is_in_chain) return;
     segment_name(name, number);
-    if (slot->kind == SCAN_HEADED)
+    if (slot->is_kept)
+        printf("%s  segment %" PRIu64 ": before the checkpoint, which refers to values in it\n",
+               name, slot->header.sequence);
+    else if (slot->kind == SCAN_HEADED)
         printf("%s  free: held segment %" PRIu64 "\n", name, slot->header.sequence);
     else
         printf("%s  %s\n", name,
@@ -76,11 +80,63 @@ static enum exit_code verdict(const struct scan_segment *last, const struct scan
     return EXIT_CLEAN;
 }
 
-static enum exit_code check_log(struct check *check, char *image, char *scratch) {
+// ---- checkpoints
+
+static void print_state(const struct state_checkpoint *state, enum err err,
+                        const struct fault *fault) {
+    const struct state_header *header = &state->header;
+    printf("%s  checkpoint %" PRIu64 ": lsn %" PRIu64 ", %" PRIu64 " keys, %" PRIu64
+           " records, %" PRIu64 " bytes, %" PRIu64 " segments kept%s%s%s\n",
+           state_file_name(state->name), header->generation, header->lsn, header->keys,
+           header->records, header->body_bytes + STATE_BODY_AT, header->kept_count,
+           state->damaged_copies > 0 ? "; one header copy is damaged" : "",
+           err == ERR_NONE ? "" : "; DAMAGED: ", err == ERR_NONE ? "" : fault->text);
+}
+
+static void print_unfinished(struct vfs *vfs, const struct state_checkpoint found[STATE_FILES]) {
+    for (unsigned i = 0; i < STATE_FILES; i++) {
+        const enum state_name name = (enum state_name)i;
+        const bool counts = (found[0].exists && found[0].name == name) ||
+                            (found[1].exists && found[1].name == name);
+        struct vfs_file *file = NULL;
+        if (counts || vfs_open(vfs, state_file_name(name), VFS_READ, &file) != ERR_NONE) continue;
+        vfs_close(file);
+        printf("%s  has no valid header: a checkpoint that was not finished\n",
+               state_file_name(name));
+    }
+}
+
+// The newest one that is whole, as a start chooses it; the fault when there are only damaged ones.
+static enum err check_states(struct check *check, const struct format *format,
+                             struct state_checkpoint *chosen, struct fault *fault) {
+    struct state_checkpoint found[STATE_FILES];
+    *chosen = (struct state_checkpoint){0};
+    enum err err = state_find(check->vfs, format, found, fault);
+    if (err != ERR_NONE) return err;
+    print_unfinished(check->vfs, found);
+    for (unsigned i = 0; i < STATE_FILES && found[i].exists; i++) {
+        struct fault cause = {0};
+        const enum err damage = state_verify(check->vfs, &found[i], &cause);
+        print_state(&found[i], damage, &cause);
+        if (damage == ERR_NONE && !chosen->exists) {
+            *chosen = found[i];
+            continue;
+        }
+        if (i == 0) err = fault_set(fault, damage, "%s", cause.text);
+        state_checkpoint_deinit(&found[i]);
+    }
+    return chosen->exists ? ERR_NONE : err;
+}
+
+// ---- the log
+
+static enum exit_code check_log(struct check *check, const struct state_checkpoint *state,
+                                char *image, char *scratch) {
     struct fault fault = {0};
     struct scan *scan = &check->scan;
     struct scan_segment segment = {0};
-    enum err err = scan_adopt(scan, NULL, &fault);
+    const struct log_checkpoint checkpoint = state_log_checkpoint(state);
+    enum err err = scan_adopt(scan, state->exists ? &checkpoint : NULL, &fault);
     for (size_t i = 0; i < scan->chain_count && err == ERR_NONE; i++) {
         err = scan_segment(scan, i, image, &segment, &fault);
         if (err == ERR_NONE) print_segment(check, scan->chain[i], &segment);
@@ -125,10 +181,13 @@ static enum exit_code check_directory(struct check *check) {
     if (err != ERR_NONE) {
         code = exit_of(err, &fault);
     } else {
+        struct state_checkpoint state;
         check->scan.observer = (struct scan_observer){check, print_batch};
         char *image = mem_alloc((size_t)format.segment_bytes);
         char *scratch = mem_alloc((size_t)format.segment_bytes);
-        code = check_log(check, image, scratch);
+        err = check_states(check, &format, &state, &fault);
+        code = err == ERR_NONE ? check_log(check, &state, image, scratch) : exit_of(err, &fault);
+        state_checkpoint_deinit(&state);
         mem_free(image);
         mem_free(scratch);
     }

@@ -2,8 +2,9 @@
 // Whatever comes, the keyspace must stay one that can be checked, digested and freed, and an effect
 // that was taken must be taken again with the same result by a second keyspace.
 //
-// Input: records of u8 type, u16 length of the meta, u8 length of the payload area in units of 8
-// bytes, meta, payload. What is missing at the end is cut.
+// Input: records of u8 type (high bit: the record is one of a checkpoint), u16 length of the meta,
+// u8 length of the payload area in units of 8 bytes, meta, payload. What is missing at the end is
+// cut.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static bool take_record(struct slice *input, struct input_record *out) {
     out->meta = mem_dup(at + HEADER_BYTES, meta_len);
     out->payload = mem_dup(at + HEADER_BYTES + meta_len, payload_len);
     out->record = (struct effect_record){
-        .type = (uint8_t)at[0],
+        .type = (uint8_t)((uint8_t)at[0] & 0x7f),
+        .is_checkpoint = ((uint8_t)at[0] & 0x80) != 0,
         .meta = slice_of(out->meta, meta_len),
         .payload = slice_of(out->payload, payload_len),
     };

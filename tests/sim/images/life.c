@@ -110,6 +110,7 @@ void life_start(struct life *life) {
                 .slots_ahead = 1,
                 .seed = 7000 + life->starts + (uint64_t)1000 * life->bounds.lives, // never the same
                 .trace = life->trace},
+        .fold = {.slices = 2, .block_bytes = PAGE_BYTES},
         .databases = 16,
         .seed = 7,
         .trace = life->trace,
@@ -151,6 +152,8 @@ void life_start(struct life *life) {
 static void close_life(struct life *life) {
     if (life->flying != NULL) log_flush_end(log_of(life), life->flying, ERR_IO);
     life->flying = NULL;
+    if (life->fold != NULL) store_fold_end(life->store, life->fold, ERR_IO, NULL, life->now_ms);
+    life->fold = NULL;
     for (size_t i = 0; i < LIFE_CLIENTS; i++) {
         engine_disconnect(life->clients[i].client);
         buf_deinit(&life->clients[i].seen);
@@ -418,4 +421,47 @@ static void make_slots_now(void *context) {
 
 void life_make_slots_meanwhile(struct life *life) {
     life->disk.before_sync = make_slots_now;
+}
+
+// ---- checkpoints
+
+// Promise 5: a checkpoint has the digest of a state that there was.
+static void check_checkpoint(struct life *life) {
+    const uint64_t digest = store_checkpoint_stats(life->store).digest;
+    const struct history_node *node = life->bounds.tip;
+    while (node != NULL && !node->is_unknown && node->digest != digest)
+        node = node->parent;
+    if (node != NULL || life->wrong.len > 0) return;
+    life->wrong_kind = VERDICT_SILENT;
+    buf_append_str(&life->wrong, "a checkpoint holds a state that there never was (promise 5)");
+}
+
+static void end_fold(struct life *life, enum err err, const struct fault *fault, bool may_fail) {
+    struct fold *fold = life->fold;
+    life->fold = NULL;
+    store_fold_end(life->store, fold, err, fault, life->now_ms);
+    if (err == ERR_NONE) {
+        if (store_checkpoint_stats(life->store).folds > 0) check_checkpoint(life);
+        return;
+    }
+    const bool is_full = err == ERR_NO_SPACE && life->disk.capacity_bytes != UINT64_MAX;
+    if (may_fail || is_full || life->wrong.len > 0) return;
+    life->wrong_kind = VERDICT_LOST;
+    buf_printf(&life->wrong, "a fold fails (%s): %s", err_name(err), fault->text);
+}
+
+void life_fold_step(struct life *life, bool may_fail) {
+    if (!life_is_up(life) || log_is_broken(log_of(life))) return;
+    if (life->fold == NULL) life->fold = store_fold_begin(life->store, life->now_ms);
+    if (life->fold == NULL) return;
+    struct fault fault = {0};
+    bool is_done = false;
+    const enum err err = fold_step(life->fold, &is_done, &fault);
+    if (is_done) end_fold(life, err, &fault, may_fail);
+}
+
+void life_fold(struct life *life, bool may_fail) {
+    do {
+        life_fold_step(life, may_fail);
+    } while (life->fold != NULL && life_is_up(life));
 }

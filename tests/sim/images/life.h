@@ -66,7 +66,8 @@ struct life {
     struct engine *engine;
     struct life_client clients[LIFE_CLIENTS];
     struct log_flush *flying;
-    uint64_t frames; // committed in this life, as last counted
+    struct fold *fold; // that is being made; NULL: none
+    uint64_t frames;   // committed in this life, as last counted
     int64_t now_ms;
     unsigned starts;
     uint64_t values; // unique ones made so far
@@ -110,6 +111,11 @@ void life_seal(struct life *life);
 void life_make_slots(struct life *life);
 // Slots are made between the write and the sync of the next flush.
 void life_make_slots_meanwhile(struct life *life);
+
+// Makes a checkpoint, or goes on with the one that is being made until it is done. `may_fail`: what
+// was planted in the disk may hit it.
+void life_fold(struct life *life, bool may_fail);
+void life_fold_step(struct life *life, bool may_fail); // a step of it
 
 // The power could fail now: what the last call left. After the last step.
 void life_note(struct life *life);

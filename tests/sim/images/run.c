@@ -98,10 +98,10 @@ static size_t bytes_of_page(const struct disk_state *state, size_t inode, size_t
     return count;
 }
 
-static bool is_segment(const struct disk_state *state, size_t inode) {
+static bool has_name_like(const struct disk_state *state, size_t inode, const char *begin) {
     for (size_t i = 0; i < state->cached.count; i++)
         if (state->cached.items[i].inode == inode)
-            return strncmp(state->cached.items[i].text, "seg-", 4) == 0;
+            return strncmp(state->cached.items[i].text, begin, strlen(begin)) == 0;
     return false;
 }
 
@@ -124,11 +124,17 @@ static void break_header(struct disk_state *state, size_t inode, struct pages *p
         buf_printf(words, "both copies of the header of file %zu are damaged", inode);
 }
 
+// A page with a header of which there is a copy.
+static bool is_header(const struct disk_state *state, size_t inode, size_t page) {
+    if (has_name_like(state, inode, "seg-")) return page == 0;
+    return has_name_like(state, inode, "state-") && page < 2;
+}
+
 bool run_bit_is_harmless(const struct disk_state *state, uint64_t number) {
     for (size_t i = 0; i < state->inode_count; i++) {
         for (size_t page = 0; page < DISK_FILE_PAGES && is_named(state, i); page++) {
             size_t count = bytes_of_page(state, i, page);
-            if (number < count) return page == 0 && is_segment(state, i);
+            if (number < count) return is_header(state, i, page);
             number -= count;
         }
     }

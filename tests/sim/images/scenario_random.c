@@ -105,7 +105,11 @@ static void any_command(struct life *life, struct rng *rng) {
 }
 
 static void any_step(struct life *life, struct rng *rng) {
-    switch (rng_below(rng, 10)) {
+    switch (rng_below(rng, 11)) {
+    case 10:
+        if (rng_below(rng, 3) == 0) life_fold(life, false);
+        life_fold_step(life, false);
+        break;
     case 0:
         life_flush_begin(life);
         break;

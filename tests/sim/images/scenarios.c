@@ -550,6 +550,148 @@ static void space_is_made(struct life *life) {
     flushed(life, "LPOP jobs");
 }
 
+// ---- checkpoints
+
+// Two segments full, of which little is left.
+static void fill_segments(struct life *life) {
+    flushed(life, "RPUSH old @90 @20");
+    flushed(life, "SET s @70");
+    flushed(life, "APPEND s @40");
+    flushed(life, "SET filler @50000");
+    flushed(life, "XADD x * f @80");
+    flushed(life, "SET filler @50000");
+    flushed(life, "SET filler @300");
+    life_make_slots(life);
+}
+
+static void fold(struct life *life) {
+    begin(life);
+    fill_segments(life);
+    life_fold(life, false);
+    flushed(life, "RPUSH old @100");
+    flushed(life, "LMOVE old new LEFT RIGHT");
+    fill_segments(life);
+    life_fold(life, false);
+    flushed(life, "LPOP new");
+}
+
+// What a checkpoint has given back is written on, and again.
+static void fold_slots_again(struct life *life) {
+    begin(life);
+    for (int i = 0; i < 3; i++) {
+        fill_segments(life);
+        life_fold(life, false);
+    }
+    life_stop(life);
+    begin(life);
+    flushed(life, "LPOP old 2");
+    fill_segments(life);
+    life_fold(life, false);
+    flushed(life, "LRANGE old 0 -1");
+}
+
+static void fold_meanwhile(struct life *life) {
+    begin(life);
+    fill_segments(life);
+    for (int i = 0; i < 12; i++) {
+        life_fold_step(life, false);
+        life_do(life, 0, "RPUSH old @120");
+        if (i % 3 == 0) life_flush_begin(life);
+        life_fold_step(life, false);
+        life_do(life, 1, "LPOP old");
+        life_flush_run(life);
+        life_flush(life);
+    }
+    life_fold(life, false);
+    fill_segments(life);
+    life_fold(life, false);
+}
+
+static void fold_killed(struct life *life) {
+    begin(life);
+    fill_segments(life);
+    life_fold(life, false);
+    fill_segments(life);
+    for (int steps = 4; steps < 9; steps++) {
+        for (int i = 0; i < steps; i++)
+            life_fold_step(life, false);
+        life_kill(life);
+        begin(life);
+        flushed(life, "RPUSH old @90");
+    }
+}
+
+// The page cache shows a checkpoint that the disk does not have; a start finds it, and what only
+// the one before needs is given back and written over.
+static void fold_in_the_cache(struct life *life) {
+    begin(life);
+    fill_segments(life);
+    life_fold(life, false);
+    flushed(life, "LPOP old");
+    fill_segments(life);
+    for (int i = 0; i < 7; i++)
+        life_fold_step(life, false);
+    life->disk.lost_syncs = 2;
+    life_fold(life, true);
+    life->disk.lost_syncs = 0;
+    life_kill(life);
+    begin(life);
+    fill_segments(life);
+}
+
+static void fold_failed_write(struct life *life) {
+    begin(life);
+    fill_segments(life);
+    life_fold(life, false);
+    fill_segments(life);
+    life->disk.failed_writes = 1;
+    life_fold(life, true);
+    life->disk.failed_writes = 0;
+    flushed(life, "RPUSH old @90");
+    life->disk.failed_syncs = 1;
+    life_fold(life, true);
+    life->disk.failed_syncs = 0;
+    life_fold(life, false);
+    flushed(life, "LPOP old");
+}
+
+static void fold_groups(struct life *life) {
+    begin(life);
+    flushed(life, "XADD x 1-1 f @80");
+    flushed(life, "XADD x 2-1 f @200");
+    flushed(life, "XGROUP CREATE x g 0");
+    flushed(life, "XREADGROUP GROUP g c COUNT 2 STREAMS x >");
+    flushed(life, "XACK x g 1-1");
+    flushed(life, "HSET h a @90 b @10");
+    life_do(life, 1, "SELECT 3");
+    life_do(life, 1, "SET k @90");
+    life_flush(life);
+    flushed(life, "SWAPDB 0 3");
+    flushed(life, "PEXPIRE k 100000");
+    fill_segments(life);
+    life_fold(life, false);
+    flushed(life, "SWAPDB 0 3");
+    flushed(life, "XDEL x 2-1");
+    flushed(life, "HDEL h a");
+    fill_segments(life);
+    life_fold(life, false);
+}
+
+// A frame is open where the last whole segment ends.
+static void fold_open_frame(struct life *life) {
+    begin(life);
+    fill_segments(life);
+    life_do(life, 1, "RPUSH more @18000 @18000 @18000 @18000 @18000 @18000 @18000");
+    for (int i = 0; i < 2; i++) {
+        life_flush_begin(life);
+        life_flush_run(life);
+    }
+    life_fold(life, false);
+    life_flush(life);
+    life_fold(life, false);
+    flushed(life, "LPOP more");
+}
+
 const struct scenario scenarios[] = {
     {"one-push", "one push into an empty store, from the first call on", one_push},
     {"group", "several frames in one batch", group_in_one_batch},
@@ -591,6 +733,14 @@ const struct scenario scenarios[] = {
     {"expiry", "keys expire, by time and by access", expiry},
     {"databases", "SWAPDB, FLUSHDB, MOVE, FLUSHALL", databases},
     {"strings-hashes", "edits of strings, hashes and lists", strings_and_hashes},
+    {"fold", "checkpoints, and references into the segments before them", fold},
+    {"fold-slots-again", "slots that a checkpoint has given back are written on", fold_slots_again},
+    {"fold-meanwhile", "transactions and flushes between the steps of a fold", fold_meanwhile},
+    {"fold-killed", "the process is killed in the middle of folds", fold_killed},
+    {"fold-in-cache", "a checkpoint that only the page cache has", fold_in_the_cache},
+    {"fold-failed", "writes and syncs of a fold fail", fold_failed_write},
+    {"fold-groups", "checkpoints of streams, groups, swapped databases", fold_groups},
+    {"fold-open-frame", "a frame is open at the end of what a fold covers", fold_open_frame},
     {"full-disk", "no room but the reserve", full_disk},
     {"waiter-stalled", "a waiter finds no room in the log, then there is some", waiter_stalled},
     {"space-made", "a full disk gets room again", space_is_made},
@@ -606,6 +756,7 @@ void scenario_go_on(struct life *life) {
     life_do(life, 1, "RPUSH matrix @900");
     life_do(life, 0, "LMOVE matrix matrix2 RIGHT LEFT");
     life_flush(life);
+    life_fold(life, false);
     life_seal(life);
     flushed(life, "LPOP matrix2");
     life_kill(life);
