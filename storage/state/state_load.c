@@ -100,9 +100,10 @@ enum err state_confirm(struct vfs *vfs, const struct state_checkpoint *checkpoin
     if (MUTANT(STATE_NOT_CONFIRMED)) return ERR_NONE;
     const char *name = state_file_name(checkpoint->name);
     struct vfs_file *file = NULL;
-    char headers[STATE_BODY_AT];
+    char headers[STATE_BODY_AT] = {0};
+    size_t done = 0; // of an empty state a crash may have left one header only
     enum err err = vfs_open(vfs, name, VFS_READ | VFS_WRITE, &file);
-    if (err == ERR_NONE) err = vfs_read_at(file, headers, sizeof headers, 0);
+    if (err == ERR_NONE) err = vfs_read_some(file, headers, sizeof headers, 0, &done);
     if (err == ERR_NONE) {
         // If one of them is damaged, that one; else the first.
         char good[STATE_ALIGN];
