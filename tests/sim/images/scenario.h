@@ -17,6 +17,12 @@ struct scenario {
 extern const struct scenario scenarios[];
 size_t scenario_count(void);
 
+// scenario_recycle.c
+void scenario_recycled(struct life *life);
+void scenario_recycled_kept(struct life *life);
+void scenario_recycled_killed(struct life *life);
+void scenario_recycled_seal(struct life *life);
+
 // A script that follows from its seed.
 void scenario_run_random(struct life *life, uint64_t seed);
 
