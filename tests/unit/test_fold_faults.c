@@ -395,8 +395,9 @@ static void an_empty_checkpoint_may_lack_its_second_header(void **state) {
     (void)state;
     struct site site = {.disk = memory_disk_new(20, DISK_BYTES)};
     must_start(&site);
-    pass_segments(site.store, 1);
+    pass_segments(site.store, 3);
     assert_ok(fold_once(site.store, NULL), NULL);
+    assert_true(store_checkpoint_stats(site.store).exists);
     assert_int_equal(store_checkpoint_stats(site.store).keys, 0);
     stop(&site);
     for (size_t size = 8192; size >= 4096; size -= 512) {
@@ -404,7 +405,8 @@ static void an_empty_checkpoint_may_lack_its_second_header(void **state) {
         must_start(&site);
         assert_int_equal(store_checkpoint_stats(site.store).generation, 1);
         stop(&site);
-        assert_int_equal(memory_disk_size(site.disk, "state-A"), 8192);
+        // Where the second header was lost it is written again; padding need not be.
+        if (size == 4096) assert_int_equal(memory_disk_size(site.disk, "state-A"), 8192);
     }
     clear(&site);
 }
