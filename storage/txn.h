@@ -107,7 +107,7 @@ void txn_stream_set_ids(struct txn *txn, unsigned db, struct slice key, struct s
 // Forgets what all producers did: call it only when a value is another than before.
 void txn_stream_config(struct txn *txn, unsigned db, struct slice key, uint32_t duration_s,
                        uint32_t max_size);
-// Remembers that the producer's idempotent id made the entry (XADD IDMP, XIDMPRECORD); what is too
+// Remembers that the producer's idempotent id made the entry (XADD IDMP); what is too
 // old or too much is forgotten.
 struct txn_idmp {
     struct slice producer;

@@ -151,7 +151,6 @@ command_handler cmd_xgroup_createconsumer;
 command_handler cmd_xgroup_delconsumer;
 command_handler cmd_xgroup_destroy;
 command_handler cmd_xgroup_setid;
-enum call_result cmd_xidmprecord(struct call *call);
 command_handler cmd_xinfo_consumers;
 command_handler cmd_xinfo_groups;
 command_handler cmd_xnack;

@@ -1,4 +1,4 @@
-// XADD, and what steers the ids that it gives: XSETID, and XCFGSET and XIDMPRECORD for idempotent
+// XADD, and what steers the ids that it gives: XSETID, and XCFGSET for idempotent
 // producers.
 #include <inttypes.h>
 
@@ -342,38 +342,6 @@ enum call_result cmd_xsetid(struct call *call) {
     const uint64_t added = ids.added < 0 ? stream_entries_added(stream) : (uint64_t)ids.added;
     clamp_groups(call, stream, added);
     txn_stream_set_ids(call->txn, call->db, call->argv[1], ids.last, max_deleted, added);
-    reply_ok(&call->reply);
-    return CALL_DONE;
-}
-
-// ---- XIDMPRECORD
-
-static bool record_fits(struct call *call, const struct txn_idmp *idmp, bool *is_known) {
-    const struct stream *stream;
-    struct stream_id known;
-    *is_known = false;
-    if (!streams_find(call, call->argv[1], &stream)) return false;
-    if (stream == NULL) return refuse(call, "ERR no such key");
-    if (idmp->producer.len == 0 || idmp->id.len == 0)
-        return refuse(call, "ERR producer ID and idempotent ID must not be empty");
-    if (!are_names_short(call, idmp->producer, idmp->id)) return false;
-    if (!stream_find(stream, idmp->entry, NULL))
-        return refuse(call, "ERR The specified stream ID was deleted or doesn't exist");
-    if (!stream_idmp_find(stream, idmp->producer, idmp->id, call->now_ms, &known)) return true;
-    *is_known = stream_id_equal(known, idmp->entry);
-    return *is_known || refuse(call, "ERR The specified IDMP producer-id/idempotent-id pair maps "
-                                     "to a different stream ID");
-}
-
-// What an append-only file of Redis says of idempotent ids, so that one can be played to ackd.
-enum call_result cmd_xidmprecord(struct call *call) {
-    struct txn_idmp idmp = {.producer = call->argv[2], .id = call->argv[3]};
-    bool is_known;
-    if (!streams_arg_id(call, 4, 0, &idmp.entry)) return CALL_DONE;
-    if (!record_fits(call, &idmp, &is_known)) return CALL_DONE;
-    const struct add add = {.has_idmp = true};
-    if (!prepare(call, &add, NULL)) return CALL_RETRY;
-    if (!is_known) txn_stream_idmp(call->txn, call->db, call->argv[1], &idmp);
     reply_ok(&call->reply);
     return CALL_DONE;
 }
