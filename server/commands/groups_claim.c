@@ -47,9 +47,12 @@ static void take(struct call *call, const struct group_place *place, struct slic
         groups_note_consumer(call, &now, consumer);
 }
 
+static bool has_rested(const struct pending *pending, int64_t min_idle_ms, int64_t now_ms) {
+    return min_idle_ms == 0 || groups_idle_ms(pending, now_ms) >= min_idle_ms;
+}
+
 static bool is_idle(const struct pending *pending, int64_t min_idle_ms, int64_t now_ms) {
-    return pending->consumer == NULL || min_idle_ms == 0 ||
-           groups_idle_ms(pending, now_ms) >= min_idle_ms;
+    return pending->consumer == NULL || has_rested(pending, min_idle_ms, now_ms);
 }
 
 static bool read_min_idle(struct call *call, const char *error, int64_t *out) {
@@ -129,14 +132,12 @@ static bool read_claiming(struct call *call, size_t options_at, struct claiming 
 }
 
 // As the entry is pending now, claims of this call counted: `claim` is the last one of it, plus 1.
-static bool find_pending(const struct call *call, const struct group_place *place,
-                         const struct taking *taking, size_t claim, struct pending *pending) {
+static bool find_pending(const struct group_place *place, const struct taking *taking, size_t claim,
+                         struct pending *pending) {
     if (claim == 0) return group_find(place->group, pending->id, pending);
     const struct effect_pending *taken = &claims_items(&taking->claims)[claim - 1];
-    *pending = (struct pending){.id = taken->id,
-                                .consumer = group_consumer(place->group, call->argv[3]),
-                                .delivered_ms = taken->delivered_ms,
-                                .deliveries = taken->deliveries};
+    *pending = (struct pending){
+        .id = taken->id, .delivered_ms = taken->delivered_ms, .deliveries = taken->deliveries};
     return true;
 }
 
@@ -144,7 +145,7 @@ static bool find_pending(const struct call *call, const struct group_place *plac
 static size_t claim_one(const struct call *call, const struct group_place *place,
                         const struct claiming *claiming, struct pending *pending,
                         struct taking *taking, size_t claim) {
-    const bool is_pending = find_pending(call, place, taking, claim, pending);
+    const bool is_pending = find_pending(place, taking, claim, pending);
     if (!is_pending && !claiming->forces) return 0;
     if (!stream_find(place->stream, pending->id, NULL)) {
         if (is_pending) id_list_add(&taking->gone, pending->id);
@@ -153,7 +154,10 @@ static size_t claim_one(const struct call *call, const struct group_place *place
     struct effect_pending after = {
         .id = pending->id, .delivered_ms = claiming->delivered_ms, .deliveries = 1}; // FORCE: once
     if (is_pending) {
-        if (!is_idle(pending, claiming->min_idle_ms, call->now_ms)) return 0;
+        // What this call has claimed has a consumer, be it a new one that is not made yet.
+        const bool is_free = claim != 0 ? has_rested(pending, claiming->min_idle_ms, call->now_ms)
+                                        : is_idle(pending, claiming->min_idle_ms, call->now_ms);
+        if (!is_free) return 0;
         after.deliveries = pending->deliveries;
     }
     if (claiming->retries >= 0) {

@@ -121,15 +121,33 @@ static bool read_claiming(struct model_call *call, size_t index, struct claiming
     return true;
 }
 
+// An id that is named twice is claimed twice: what counts is its last claim of this call.
+static const struct model_pending *taken_before(const struct taking *taking, struct model_id id) {
+    for (size_t i = taking->claim_count; i-- > 0;)
+        if (model_id_compare(taking->claims[i].id, id) == 0) return &taking->claims[i];
+    return NULL;
+}
+
+static bool is_gone(const struct taking *taking, struct model_id id) {
+    for (size_t i = 0; i < taking->gone_count; i++)
+        if (model_id_compare(taking->gone[i], id) == 0) return true;
+    return false;
+}
+
 static void claim_one(const struct model_call *call, const struct model_place *place,
                       const struct claiming *claiming, struct model_id id, struct taking *taking) {
-    const struct model_pending *pending = model_pending_find(place->group, id);
+    if (is_gone(taking, id)) return;
+    const struct model_pending *taken = taken_before(taking, id);
+    const struct model_pending *pending =
+        taken != NULL ? taken : model_pending_find(place->group, id);
     if (pending == NULL && !claiming->forces) return;
     if (model_entry_find(place->stream, id) == NULL) {
         if (pending != NULL) drop(taking, id);
         return;
     }
-    if (pending != NULL && !is_idle(pending, claiming->min_idle_ms, call->now_ms)) return;
+    const int64_t min_idle_ms = claiming->min_idle_ms;
+    if (taken != NULL && min_idle_ms > call->now_ms - taken->delivered_ms) return;
+    if (taken == NULL && pending != NULL && !is_idle(pending, min_idle_ms, call->now_ms)) return;
     int64_t deliveries = pending == NULL ? 1 : pending->deliveries;
     if (claiming->retries >= 0) {
         deliveries = claiming->retries;
@@ -161,7 +179,7 @@ void model_xclaim(struct model_call *call) {
     if (!read_claiming(call, 5 + count, &claiming)) return;
     must(model_ids_arg(call, 5, count, &ids));
     for (size_t i = 0; i < count; i++) {
-        if (!model_was_named(ids, i)) claim_one(call, &place, &claiming, ids[i], &taking);
+        claim_one(call, &place, &claiming, ids[i], &taking);
     }
     mem_free(ids);
     answer_claims(call, place.stream, &taking, claiming.just_id);

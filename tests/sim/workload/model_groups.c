@@ -62,6 +62,12 @@ static bool read_position(struct model_call *call, const struct model_stream *st
     return model_id_arg(call, 4, out);
 }
 
+// A group cannot have read more than was ever added.
+static int64_t at_most_added(const struct model_stream *stream, int64_t read) {
+    const int64_t added = (int64_t)stream->added;
+    return read > added ? added : read;
+}
+
 void model_xgroup_create(struct model_call *call) {
     struct options options;
     struct model_place place;
@@ -83,7 +89,7 @@ void model_xgroup_create(struct model_call *call) {
     }
     place.group = model_group_make(place.stream, call->argv[3]);
     place.group->last_id = id;
-    place.group->entries_read = options.entries_read;
+    place.group->entries_read = at_most_added(place.stream, options.entries_read);
     reply_ok(&call->reply);
 }
 
@@ -99,7 +105,7 @@ void model_xgroup_setid(struct model_call *call) {
     }
     if (!read_position(call, place.stream, true, &id)) return;
     place.group->last_id = id;
-    place.group->entries_read = options.entries_read;
+    place.group->entries_read = at_most_added(place.stream, options.entries_read);
     reply_ok(&call->reply);
     model_wait_signal(call->model, call->db, call->argv[2]);
 }

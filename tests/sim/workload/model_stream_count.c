@@ -47,7 +47,7 @@ void model_read_on(const struct model_stream *stream, struct model_group *group,
     if (model_id_compare(id, group->last_id) <= 0) return;
     if (group->entries_read != UNKNOWN && model_id_compare(group->last_id, first_id(stream)) >= 0 &&
         !has_tombstones(stream, group->last_id)) {
-        group->entries_read++;
+        if (group->entries_read < (int64_t)stream->added) group->entries_read++;
     } else if (stream->added > 0) {
         group->entries_read = distance(stream, id);
     }

@@ -242,6 +242,11 @@ void model_xsetid(struct model_call *call) {
     }
     stream->last_id = setting.last;
     if (setting.has_added) stream->added = (uint64_t)setting.added;
+    for (size_t i = 0; i < stream->group_count; i++) {
+        // No group has read more than was ever added.
+        if (stream->groups[i].entries_read > (int64_t)stream->added)
+            stream->groups[i].entries_read = (int64_t)stream->added;
+    }
     if (model_id_compare(setting.max_deleted, MODEL_ID_MIN) != 0)
         stream->max_deleted = setting.max_deleted;
     reply_ok(&call->reply);
