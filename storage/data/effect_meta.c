@@ -111,8 +111,6 @@ static uint32_t values_ahead(struct meta_reader *reader, uint8_t type) {
         meta_u8(reader);
         return 1;
     case EFFECT_RELOCATE:
-        meta_u8(reader);
-        return meta_u32(reader);
     case EFFECT_LIST_PUSH:
         meta_u8(reader);
         return meta_u32(reader);
