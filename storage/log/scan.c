@@ -409,11 +409,11 @@ static bool proves(const struct batch_header *batch, uint64_t lsn) {
 // The offset of a batch that proves that position `lsn` was durable; 0: none. `header`: of the
 // segment, NULL when it is not known. `has_stray` is set when a batch is met that the log would
 // have gone on with, had its segment's header come to the disk, too.
-static size_t find_proof(const struct scan *scan, const char *image, size_t from, size_t to,
-                         uint64_t lsn, const struct segment_header *header, bool *has_stray) {
-    for (size_t at = from; at + LOG_ALIGN <= to; at += LOG_ALIGN) {
+static size_t find_proof(const struct scan *scan, struct slice image, size_t from, uint64_t lsn,
+                         const struct segment_header *header, bool *has_stray) {
+    for (size_t at = from; at + LOG_ALIGN <= image.len; at += LOG_ALIGN) {
         struct batch_header batch;
-        if (!batch_decode(image + at, to - at, &batch)) continue;
+        if (!batch_decode(image.data + at, image.len - at, &batch)) continue;
         if (!is_at_home(scan, at, header, &batch)) continue;
         if (proves(&batch, lsn)) return at;
         if (batch.lsn > lsn) *has_stray = true;
@@ -444,7 +444,8 @@ static enum err search_blank(struct scan *scan, uint64_t lsn, char *scratch, str
         enum err err = read_slot(slot->file, i, scratch, len, fault);
         if (err != ERR_NONE) return err;
         bool has_stray = false;
-        const size_t at = find_proof(scan, scratch, LOG_ALIGN, len, lsn, NULL, &has_stray);
+        const size_t at =
+            find_proof(scan, slice_of(scratch, len), LOG_ALIGN, lsn, NULL, &has_stray);
         *proof = (struct proof){i, at};
         if (has_stray && !MUTANT(STRAY_BATCH_IGNORED)) out->is_torn = true;
     }
@@ -498,7 +499,8 @@ enum err scan_end(struct scan *scan, const char *image, const struct scan_segmen
         // A header without its batch is the rest of an unfinished write, too.
         out->is_torn = out->torn_end != 0 || last->batches == 0;
         bool has_stray = false;
-        proof.offset = find_proof(scan, image, last->end, bytes, out->lsn, header, &has_stray);
+        proof.offset =
+            find_proof(scan, slice_of(image, bytes), last->end, out->lsn, header, &has_stray);
         proof.slot = slot;
     }
     if (proof.offset == 0) {

@@ -127,8 +127,8 @@ enum err log_span_read(struct log_span *span, size_t index, const struct log_vis
     if (span->image == NULL) span->image = mem_alloc_pages(span->segment_bytes);
     span->frames.visitor = visitor;
     const size_t at = span->first + index;
-    struct segment_header header;
-    struct segment_header next;
+    struct segment_header header = {0};
+    struct segment_header next = {0};
     enum err err = read_headers(span, at, &header, &next, fault);
     if (err != ERR_NONE) return err;
     const struct scan_place place = {.file = span->segments[at].file,

@@ -84,10 +84,14 @@ static enum err fetch(struct state_reader *reader, uint64_t offset, size_t need,
     return ERR_NONE;
 }
 
+struct found_block {
+    struct state_block header;
+    const char *at; // its bytes, in the window
+};
+
 // Reads and verifies block `number` at `offset`; `end` is where the last one of its kind must end.
 static enum err read_block(struct state_reader *reader, uint64_t offset, uint64_t end,
-                           uint64_t number, struct state_block *out, const char **at,
-                           struct fault *fault) {
+                           uint64_t number, struct found_block *out, struct fault *fault) {
     if (end - offset < STATE_ALIGN) return damaged(reader, offset, fault);
     enum err err = fetch(reader, offset, STATE_ALIGN, fault);
     if (err != ERR_NONE) return err;
@@ -96,8 +100,8 @@ static enum err read_block(struct state_reader *reader, uint64_t offset, uint64_
         return damaged(reader, offset, fault);
     err = fetch(reader, offset, state_padded(bytes), fault);
     if (err != ERR_NONE) return err;
-    *at = reader->window + (offset - reader->window_at);
-    if (!state_block_decode(*at, reader->header.salt, number, out))
+    out->at = reader->window + (offset - reader->window_at);
+    if (!state_block_decode(out->at, reader->header.salt, number, &out->header))
         return damaged(reader, offset, fault);
     return ERR_NONE;
 }
@@ -109,16 +113,16 @@ enum err state_reader_kept(struct state_reader *reader, struct log_kept *out, st
     uint64_t done = 0;
     const uint64_t last = (reader->header.lsn - 1) / reader->header.segment_bytes;
     while (offset < end) {
-        struct state_block block;
-        const char *at = NULL;
-        const enum err err = read_block(reader, offset, end, number++, &block, &at, fault);
+        struct found_block found = {0};
+        const enum err err = read_block(reader, offset, end, number++, &found, fault);
         if (err != ERR_NONE) return err;
+        const struct state_block block = found.header;
         const uint64_t rows = block.count;
         if (block.kind != STATE_KEPT || rows > reader->header.kept_count - done ||
             block.bytes != STATE_BLOCK_HEADER_BYTES + rows * STATE_KEPT_BYTES)
             return damaged(reader, offset, fault);
         for (uint64_t i = 0; i < rows; i++, done++) {
-            const char *row = at + STATE_BLOCK_HEADER_BYTES + i * STATE_KEPT_BYTES;
+            const char *row = found.at + STATE_BLOCK_HEADER_BYTES + i * STATE_KEPT_BYTES;
             out[done] = (struct log_kept){load_u64le(row), load_u64le(row + sizeof(uint64_t))};
             const uint64_t before = done > 0 ? out[done - 1].sequence : 0;
             if (out[done].sequence <= before || out[done].sequence > last)
@@ -157,14 +161,13 @@ enum err state_reader_next(struct state_reader *reader, const struct state_visit
                            bool *is_done, struct fault *fault) {
     const uint64_t end = reader->header.kept_at;
     if (reader->number < reader->header.record_blocks) {
-        struct state_block block;
-        const char *at = NULL;
-        enum err err = read_block(reader, reader->at, end, reader->number, &block, &at, fault);
+        struct found_block found = {0};
+        enum err err = read_block(reader, reader->at, end, reader->number, &found, fault);
         if (err != ERR_NONE) return err;
-        if (block.kind != STATE_RECORDS) return damaged(reader, reader->at, fault);
-        err = visit_records(reader, &block, at, visitor, fault);
+        if (found.header.kind != STATE_RECORDS) return damaged(reader, reader->at, fault);
+        err = visit_records(reader, &found.header, found.at, visitor, fault);
         if (err != ERR_NONE) return err;
-        reader->at += state_padded(block.bytes);
+        reader->at += state_padded(found.header.bytes);
         reader->number++;
     }
     *is_done = reader->number == reader->header.record_blocks;
