@@ -48,7 +48,8 @@ static void take(struct call *call, const struct group_place *place, struct slic
 }
 
 static bool has_rested(const struct pending *pending, int64_t min_idle_ms, int64_t now_ms) {
-    return min_idle_ms == 0 || groups_idle_ms(pending, now_ms) >= min_idle_ms;
+    const int64_t idle_ms = pending->delivered_ms < now_ms ? now_ms - pending->delivered_ms : 0;
+    return idle_ms >= min_idle_ms;
 }
 
 static bool is_idle(const struct pending *pending, int64_t min_idle_ms, int64_t now_ms) {
