@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 #include "proto/base/buf.h"
+#include "storage/reading.h"
 #include "storage/store.h"
 #include "storage/txn.h"
+#include "storage/window.h"
 
 enum {
     TXN_VALUES_PER_RECORD = 4096
@@ -20,6 +22,20 @@ struct txn {
     bool is_open;
 };
 
+struct reads_ahead { // what a run of reads will ask for next; len 0: nothing
+    uint64_t lsn;
+    size_t len;
+};
+
+struct reads { // reading.c
+    struct windows windows;
+    struct link queued; // wants that no reading has
+    struct link done;   // wants whose owner is to be told
+    struct store_reading *flying[READINGS_MAX];
+    struct reads_ahead ahead;
+    struct buf joined; // a payload that lies in two windows
+};
+
 struct store {
     struct log *log;
     struct keyspace *keyspace;
@@ -28,6 +44,7 @@ struct store {
     void (*observer)(void *context, const struct effect_outcome *outcome);
     void *observer_context;
     struct store_stats stats;
+    struct reads reads;
 
     struct txn txn; // one at a time
     // Scratch of the transaction: kept between transactions so that the hot path allocates nothing.
@@ -38,6 +55,12 @@ struct store {
     struct slice *fields;
     size_t scratch_cap; // elements of the three arrays
 };
+
+void reads_init(struct reads *reads, size_t bytes_max);
+void reads_deinit(struct reads *reads); // nothing is wanted, no reading is in flight
+
+// A payload could not be read: the log and the counters say so.
+void store_tell_unreadable(struct store *store, const struct blob *blob, enum err err);
 
 // Makes the scratch arrays hold `count` elements; what they held is lost.
 void txn_reserve_scratch(struct store *store, size_t count);

@@ -27,6 +27,8 @@ const char *err_name(enum err err) {
         return "limit";
     case ERR_INVALID:
         return "invalid";
+    case ERR_AGAIN:
+        return "again";
     }
     must_not_reach();
 }

@@ -17,6 +17,7 @@ enum err {
     ERR_FORMAT,    // written by a version or with a feature this program does not know
     ERR_LIMIT,     // a named bound would be passed
     ERR_INVALID,   // the caller's or operator's input makes no sense
+    ERR_AGAIN,     // not without waiting
 };
 
 // Returns the error's name for logs: "io", "no_space", ...

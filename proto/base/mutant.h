@@ -89,7 +89,9 @@
     X(WAITER_OUTLIVES_CLIENT,       "waiters",  "a killed client still takes a job")                                      \
     X(WAITER_OVERTAKEN,             "waiters",  "requests behind a blocking command are executed while it waits")         \
     X(STALLED_WAITER_FORGOTTEN,     "waiters",  "a waiter that found no room in the log is not tried again")              \
-    X(STARVED_CLIENT_FORGOTTEN,     "waiters",  "a request that found no room in the log is not tried again")
+    X(STARVED_CLIENT_FORGOTTEN,     "waiters",  "a request that found no room in the log is not tried again")                 \
+    /* cold reads */                                                                                                      \
+    X(COLD_COMMAND_FORGOTTEN,       "cold",     "a command whose bytes have been read is not executed again")
 // clang-format on
 
 #ifdef ACKD_MUTANTS

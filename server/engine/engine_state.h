@@ -142,6 +142,24 @@ struct reply client_reply(struct client *client);
 void client_end_reply(struct client *client, uint64_t lsn);
 void clients_sweep(struct engine *engine); // idle ones, soft output limits, unused memory
 
+// ---- pour.c
+
+// Turns payloads at the front of the outbox into bytes, or sees to it that they are read.
+void client_pour(struct client *client);
+void client_release_payload(void *context, const struct blob *blob); // for its outbox
+
+// ---- cold.c
+
+// The command the client holds (or waits with) has asked for bytes: it is suspended.
+void cold_suspend(struct client *client);
+void cold_forget_bytes(struct client *client); // it is held for another reason
+void cold_end(struct client *client);          // it is executed, or never will be
+
+// ---- turn.c
+
+// Executes the client's requests until there are no more, it has had its share, or one is held.
+void client_run(struct client *client);
+
 // ---- commands.c
 
 void commands_init(struct command_index *index, const struct command_table *table);

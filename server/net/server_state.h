@@ -12,6 +12,7 @@
 #include "server/net/committer.h"
 #include "server/net/flusher.h"
 #include "server/net/listener.h"
+#include "server/net/reader.h"
 #include "server/net/server.h"
 #include "server/net/slot_maker.h"
 
@@ -39,6 +40,7 @@ struct server {
     struct flusher *flusher;
     struct committer committer;
     struct slot_maker slot_maker;
+    struct reader reader;
 
     uv_check_t check;     // after the sockets of a turn were read
     uv_idle_t idle;       // runs while the engine has work: the loop must not wait for sockets then

@@ -5,7 +5,8 @@
 //   1. engine_run: requests left over, waiters whose time is up;
 //   2. what was written is flushed: at once if the disk is fast (committer.h), else handed to the
 //      log thread, so that the disk works while we do the rest;
-//   3. replies that may leave are written.
+//   3. replies that may leave are written;
+//   4. what replies and commands need from the disk is read, by libuv's pool.
 // When the log thread is done (on_flushed), the next batch is handed over first and only then the
 // outboxes open: the disk waits for nobody. One flush in flight, no timers, no tuning: while a sync
 // takes 1 ms or 10 ms the next batch fills by itself.
@@ -120,6 +121,12 @@ static void on_slot_made(void *context) {
     engine_durable(server->engine, log_durable_lsn(server->log));
 }
 
+static void on_read(void *context, struct store_reading *reading) {
+    struct server *server = context;
+    server_set_time(server);
+    engine_read(server->engine, reading);
+}
+
 // ---- the end
 
 static void close_handle(uv_handle_t *handle, void *context) {
@@ -131,6 +138,7 @@ static void close_handle(uv_handle_t *handle, void *context) {
 // When nothing is left to flush, seal or make: closes what keeps the loop alive.
 static void end_if_all_is_written(struct server *server) {
     if (flusher_is_busy(server->flusher) || slot_maker_is_busy(&server->slot_maker)) return;
+    if (reader_is_busy(&server->reader)) return;
     if (!server->is_failed) {
         flush_what_is_open(server);
         if (flusher_is_busy(server->flusher)) return;
@@ -220,6 +228,7 @@ void server_turn(struct server *server) {
         flush_what_is_open(server);
         slot_maker_start(&server->slot_maker, engine_now_ms(server->engine));
         send_what_may_leave(server);
+        if (!server->is_stopping) reader_start(&server->reader);
         arm(server);
         if (log_is_broken(server->log)) fail(server);
     }
@@ -243,6 +252,7 @@ void server_turn_init(struct server *server) {
     committer_init(&server->committer);
     server->deadline_ms = INT64_MAX;
     slot_maker_init(&server->slot_maker, loop, server->log, on_slot_made, server);
+    reader_init(&server->reader, loop, server->store, on_read, server);
     must(uv_check_start(&server->check, on_check) == 0);
     must(uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS) == 0);
 }

@@ -56,6 +56,7 @@ struct options {
     // ackd's own
     uint64_t tail_bytes;    // log-tail-size
     uint64_t reserve_bytes; // log-reserve-size
+    uint64_t cold_read_cache_bytes;
     int64_t segment_slots;  // zero-written slots kept ready
     uint64_t segment_bytes; // log-segment-size, only when the directory is made
     char *sync_method;      // fdatasync | dsync

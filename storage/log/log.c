@@ -235,6 +235,7 @@ void log_flush_end(struct log *log, struct log_flush *flush, enum err err) {
     if (!is_seal) histogram_add(&log->batch_frames, flush->header.frames);
 
     flush->image->pins--;
+    if (flush->sequence != log->current.sequence) log_slot_written(log, flush->image->slot);
     uint32_t trimmed = tail_trim(&log->tail);
     if (trimmed != TAIL_NO_SLOT) log_slot_at(log, trimmed)->image = NULL;
     mem_free(flush);

@@ -171,6 +171,17 @@ struct slice log_resident(const struct log *log, uint32_t slot, uint32_t offset,
 enum err log_read(const struct log *log, uint32_t slot, uint32_t offset, size_t len, uint32_t hash,
                   char *into);
 
+// For reading ahead: a run of the log as it lies in the file, unverified. Thread-safe for durable
+// bytes. ERR_IO.
+enum err log_read_run(const struct log *log, uint32_t slot, uint32_t offset, size_t len,
+                      char *into);
+// The same, as far as the page cache has it and without waiting. ERR_AGAIN: nothing of it.
+enum err log_read_run_cached(const struct log *log, uint32_t slot, uint32_t offset, size_t len,
+                             char *into, size_t *done);
+// How many bytes from there to the end of the slot are durable, and no longer written to. 0: the
+// memory tail has them.
+size_t log_run_max(const struct log *log, uint32_t slot, uint32_t offset);
+
 // A read of the slot is in flight: it is not given to another segment until as many unpins came.
 void log_pin(struct log *log, uint32_t slot);
 void log_unpin(struct log *log, uint32_t slot);

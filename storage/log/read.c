@@ -22,6 +22,26 @@ enum err log_read(const struct log *log, uint32_t slot, uint32_t offset, size_t 
     return hash_payload(slice_of(into, len)) == hash ? ERR_NONE : ERR_CORRUPT;
 }
 
+enum err log_read_run(const struct log *log, uint32_t slot, uint32_t offset, size_t len,
+                      char *into) {
+    must(slot < LOG_SLOTS_MAX && log->chunks[slot / SLOT_CHUNK] != NULL); // as log_read
+    return vfs_read_at(log_slot_at(log, slot)->file, into, len, offset);
+}
+
+enum err log_read_run_cached(const struct log *log, uint32_t slot, uint32_t offset, size_t len,
+                             char *into, size_t *done) {
+    must(slot < log->slot_count);
+    return vfs_read_cached(log_slot_at(log, slot)->file, into, len, offset, done);
+}
+
+size_t log_run_max(const struct log *log, uint32_t slot, uint32_t offset) {
+    must(slot < log->slot_count && offset < log->segment_bytes);
+    const struct log_slot *entry = log_slot_at(log, slot);
+    if (entry->use != SLOT_IN_USE || entry->image != NULL) return 0;
+    // Without an image all batches of the segment were flushed.
+    return log->segment_bytes - offset;
+}
+
 void log_pin(struct log *log, uint32_t slot) {
     must(slot < log->slot_count && log_slot_at(log, slot)->use == SLOT_IN_USE);
     log_slot_at(log, slot)->pins++;

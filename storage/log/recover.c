@@ -355,7 +355,7 @@ static enum err continue_behind_seal(struct recovery *r) {
     if (err == ERR_NONE && !is_trusted) err = vfs_sync(file);
     if (err != ERR_NONE) return fail(r, err, "writing the seal again");
 
-    if (log->options.writes_direct) vfs_write_direct(file);
+    if (log->options.writes_direct) vfs_write_direct(file, true);
     log->current = (struct log_current){
         .slot = r->last_slot,
         .sequence = header->sequence,

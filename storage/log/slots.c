@@ -80,7 +80,14 @@ struct tail_image *log_image_take(struct log *log, uint32_t slot) {
     return image;
 }
 
+void log_slot_written(struct log *log, uint32_t slot) {
+    const struct log_slot *entry = log_slot_at(log, slot);
+    const bool is_flushed = entry->image == NULL || entry->image->pins == 0;
+    if (log->options.writes_direct && is_flushed) vfs_write_direct(entry->file, false);
+}
+
 void log_segment_begin(struct log *log) {
+    if (log->current.image != NULL) log_slot_written(log, log->current.slot);
     uint32_t slot = find_slot(log, SLOT_READY);
     must(slot < log->slot_count);
     uint64_t sequence = log->next_sequence++;
@@ -95,7 +102,7 @@ void log_segment_begin(struct log *log) {
         .fill = LOG_ALIGN,
         .is_new = true,
     };
-    if (log->options.writes_direct) vfs_write_direct(log_slot_at(log, slot)->file);
+    if (log->options.writes_direct) vfs_write_direct(log_slot_at(log, slot)->file, true);
     trace_event(log->options.trace, TRACE_VERBOSE, "log.segment_begun",
                 "segment %llu begins in slot %u; %u more slots are ready",
                 (unsigned long long)sequence, slot, log->ready_count);

@@ -142,6 +142,9 @@ uint32_t log_slot_add(struct log *log, struct vfs_file *file, enum slot_use use)
 unsigned log_file_flags(const struct log *log); // for files that are written
 // Begins the next segment in the lowest ready slot, which must exist.
 void log_segment_begin(struct log *log);
+// The segment in that slot is not the current one any more: once its last batch is flushed, reads
+// go through the page cache, which O_DIRECT would keep them from.
+void log_slot_written(struct log *log, uint32_t slot);
 void log_segment_add(struct log *log, uint64_t sequence, uint32_t slot);
 void log_segment_drop_last(struct log *log); // it is superseded; its slot becomes dirty
 struct tail_image *log_image_take(struct log *log, uint32_t slot);

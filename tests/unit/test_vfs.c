@@ -102,14 +102,14 @@ static void what_is_written_past_the_cache_is_read_through_it(void **state) {
     char bytes[8] = {0};
     assert_ok(vfs_write_at(file, block, sizeof block, 0), NULL);
     assert_ok(vfs_read_at(file, bytes, 1, 1), NULL); // now it is cached
-    vfs_write_direct(file);
+    vfs_write_direct(file, true);
     memset(block, 'x', sizeof block);
     assert_ok(vfs_write_at(file, block, sizeof block, 0), NULL);
     assert_ok(vfs_sync(file), NULL);
     assert_ok(vfs_read_at(file, bytes, 3, 1), NULL);
     assert_memory_equal(bytes, "xxx", 3);
     // What is not aligned is written through the cache, and whole.
-    vfs_write_direct(file);
+    vfs_write_direct(file, true);
     assert_ok(vfs_write_at(file, block + 1, 6, 4094), NULL);
     assert_ok(vfs_read_at(file, bytes, 8, 4092), NULL);
     assert_memory_equal(bytes, "xxxxxxxx", 8);

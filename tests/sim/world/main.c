@@ -161,6 +161,8 @@ static void print_figures(const struct shared *shared, double seconds) {
            " refused, the others harmless), %" PRIu64 " quiet moments\n",
            figures->crashes, figures->nested, figures->faults, figures->forks, figures->rotten,
            figures->refused, figures->quiet);
+    printf("%" PRIu64 " readings of cold values, %" PRIu64 " values answered as errors\n",
+           figures->readings, figures->excused);
 }
 
 // ---- arguments

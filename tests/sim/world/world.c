@@ -304,7 +304,7 @@ static void act_quiet(struct world *world) {
 
 // ---- a step
 
-enum { WEIGHTS = 1200 };
+enum { WEIGHTS = 1300 };
 
 struct act {
     unsigned weight;
@@ -324,6 +324,12 @@ static void act_slots(struct world *world) {
     if (machine_slots_end(world) || machine_slots_run(world)) return;
     (void)machine_slots_begin(world);
 }
+// Readings of cold values: two may be under way, and end in any order.
+static void act_read(struct world *world) {
+    const size_t reader = (size_t)rng_below(&world->rng, READINGS_MAX);
+    if (machine_read_end(world, reader) || machine_read_run(world, reader)) return;
+    (void)machine_read_begin(world);
+}
 static void act_seal(struct world *world) {
     (void)machine_seal(world);
 }
@@ -342,7 +348,7 @@ static const struct act acts[] = {
     {60, act_slots},   {110, act_carry},      {90, act_run},       {60, act_time},
     {10, act_tick},    {5, act_seal},         {4, act_leave},      {4, act_stall},
     {4, act_fault},    {1, act_full},         {4, act_crash},      {5, act_quiet},
-    {1, act_fork},
+    {1, act_fork},     {100, act_read},
 };
 
 static bool has_grown_old(const struct world *world) {
@@ -395,7 +401,7 @@ static void world_init(struct world *world, const struct world_options *options,
     world->wall_us = (int64_t)START_WALL_US_IN_S * 1000000;
     world->clock = (struct clock){world, wall_us, monotonic_us};
     world->trace = (struct trace){world, TRACE_NOTICE, hear_server};
-    world->witness = (struct engine_witness){world, witness_see};
+    world->witness = (struct engine_witness){world, witness_read, witness_see};
     const struct workload_options workload = {
         .table = commands_table(),
         .seed = options->seed,

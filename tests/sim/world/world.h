@@ -53,7 +53,9 @@ struct world_figures {
     uint64_t faults;   // armed
     uint64_t compared; // replies the model agreed with
     uint64_t jobs;
-    uint64_t quiet; // moments at which everything was checked
+    uint64_t readings; // of cold values, begun
+    uint64_t excused;  // values that could not be read, and were an error in their place
+    uint64_t quiet;    // moments at which everything was checked
 };
 
 // Runs. Ends the process with WORLD_EXIT_BROKEN when a promise is broken, the verdict in `story`.
