@@ -268,12 +268,16 @@ static bool range_has(const struct range *range, uint64_t lsn, size_t len) {
     return lsn >= range->window->lsn && lsn + len <= range_end(range);
 }
 
+static bool reading_has(const struct store_reading *reading, uint64_t lsn, size_t len) {
+    for (size_t i = 0; reading != NULL && i < reading->range_count; i++) {
+        if (range_has(&reading->ranges[i], lsn, len)) return true;
+    }
+    return false;
+}
+
 static bool is_flying(const struct reads *reads, uint64_t lsn, size_t len) {
     for (size_t i = 0; i < READINGS_MAX; i++) {
-        const struct store_reading *reading = reads->flying[i];
-        for (size_t k = 0; reading != NULL && k < reading->range_count; k++) {
-            if (range_has(&reading->ranges[k], lsn, len)) return true;
-        }
+        if (reading_has(reads->flying[i], lsn, len)) return true;
     }
     return false;
 }
@@ -383,6 +387,16 @@ static void read_want(struct store *store, struct store_reading *reading, struct
     want->reading = reading;
 }
 
+// Whether a reading goes over that place, or begins just behind it (behind the header of a
+// segment).
+static bool goes_over(const struct store_reading *reading, uint64_t lsn) {
+    for (size_t i = 0; reading != NULL && i < reading->range_count; i++) {
+        const struct range *range = &reading->ranges[i];
+        if (range->window->lsn <= lsn + WINDOW_NEAR_BYTES && lsn < range_end(range)) return true;
+    }
+    return false;
+}
+
 static void read_what_is_ahead(struct store *store, struct store_reading *reading) {
     struct reads *reads = &store->reads;
     const struct reads_ahead ahead = reads->ahead;
@@ -390,7 +404,12 @@ static void read_what_is_ahead(struct store *store, struct store_reading *readin
     uint32_t offset;
     reads->ahead = (struct reads_ahead){0};
     if (ahead.len == 0 || reading->range_count == READING_RANGES_MAX) return;
-    if (windows_find(&reads->windows, ahead.lsn) != NULL || is_flying(reads, ahead.lsn, 1)) return;
+    if (windows_find(&reads->windows, ahead.lsn) != NULL) return;
+    if (windows_find(&reads->windows, ahead.lsn + WINDOW_MIN_BYTES) != NULL) return;
+    if (goes_over(reading, ahead.lsn)) return;
+    for (size_t i = 0; i < READINGS_MAX; i++) {
+        if (goes_over(reads->flying[i], ahead.lsn)) return;
+    }
     if (!log_locate(store->log, ahead.lsn, &slot, &offset)) return;
     const size_t most = log_run_max(store->log, slot, offset);
     if (most == 0) return; // in memory

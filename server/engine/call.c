@@ -6,9 +6,11 @@
 #include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "server/engine/engine_state.h"
-#include "storage/reading.h"
 
-enum { CALL_COPY_BYTES = 256 << 10 };
+enum {
+    CALL_COPY_BYTES = 256 << 10,
+    CALL_EXPECT_MIN = 128 << 10, // two megabytes of references
+};
 
 // ---- lookups
 
@@ -87,7 +89,6 @@ void call_reply_payload(struct call *call, const struct outbox_form *form, const
     struct store *store = call->engine->store;
     const struct slice bytes = store_resident(store, blob);
     if (comes_later(call, blob, bytes)) {
-        store_pin(store, blob);
         outbox_add(&call->client->outbox, form, blob, extra);
     } else {
         form->write(&call->reply, slice_of(bytes.data, blob_len(blob)), ERR_NONE, extra);
@@ -98,17 +99,31 @@ void call_reply_blob(struct call *call, const struct blob *blob) {
     call_reply_payload(call, &bulk_form, blob, NULL);
 }
 
+static size_t refs_at(const struct blob *blobs, size_t count) {
+    size_t refs = 0;
+    while (refs < count && blob_kind(&blobs[refs]) == BLOB_REF)
+        refs++;
+    return refs;
+}
+
 void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count) {
     struct outbox *outbox = &call->client->outbox;
-    for (size_t at = 0; at < count;) {
-        size_t end = at;
-        while (outbox_pending(outbox) > CALL_COPY_BYTES && end < count &&
-               blob_kind(&blobs[end]) == BLOB_REF)
-            store_pin(call->engine->store, &blobs[end++]);
-        outbox_add_row(outbox, &bulk_form, blobs + at, end - at);
-        if (end < count) call_reply_blob(call, &blobs[end++]);
-        at = end;
+    while (count > 0) {
+        size_t done = 1;
+        const size_t refs = refs_at(blobs, count);
+        if (refs > 0 && outbox_pending(outbox) > CALL_COPY_BYTES) {
+            outbox_add_row(outbox, &bulk_form, blobs, refs);
+            done = refs;
+        } else {
+            call_reply_blob(call, blobs);
+        }
+        blobs += done;
+        count -= done;
     }
+}
+
+void call_expect_blobs(struct call *call, size_t count) {
+    if (count > CALL_EXPECT_MIN) outbox_expect(&call->client->outbox, count);
 }
 
 void call_replace_head(struct call *call, size_t old_len, struct slice head) {

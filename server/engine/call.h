@@ -54,6 +54,7 @@ void call_wrong_arity(struct call *call);  // -ERR wrong number of arguments for
 // its turn to leave. A damaged payload answers -ERR CORRUPT ... in its place.
 void call_reply_blob(struct call *call, const struct blob *blob);
 void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count);
+void call_expect_blobs(struct call *call, size_t count); // so many will come: makes room once
 // The same in another form, which must live for ever.
 void call_reply_payload(struct call *call, const struct outbox_form *form, const struct blob *blob,
                         const void *extra);

@@ -48,7 +48,8 @@ struct client *engine_connect(struct engine *engine, const struct client_origin 
     client->is_authenticated = engine->options->requirepass[0] == '\0';
     client->connected_ms = engine_now_ms(engine);
     client->active_ms = client->connected_ms;
-    client->outbox.release = client_release_payload;
+    client->outbox.hold = client_hold_slot;
+    client->outbox.release = client_release_slot;
     client->outbox.context = client;
     request_init(&client->request);
     link_init(&client->pending);

@@ -146,7 +146,8 @@ void clients_sweep(struct engine *engine); // idle ones, soft output limits, unu
 
 // Turns payloads at the front of the outbox into bytes, or sees to it that they are read.
 void client_pour(struct client *client);
-void client_release_payload(void *context, const struct blob *blob); // for its outbox
+void client_hold_slot(void *context, uint32_t slot); // for its outbox, as the next
+void client_release_slot(void *context, uint32_t slot);
 
 // ---- cold.c
 

@@ -104,19 +104,52 @@ static void record_read(const struct outbox *outbox, const struct outbox_mark *r
     memcpy(out->extra, record + sizeof out->blob, row->form->extra_bytes);
 }
 
-static void release(struct outbox *outbox, const struct blob *blob) {
-    if (outbox->release != NULL) outbox->release(outbox->context, blob);
+// ---- slots that are held: neighbours of one row in one slot hold it together
+
+enum { NO_SLOT = UINT32_MAX };
+
+static uint32_t slot_at(const struct outbox *outbox, size_t at) {
+    struct blob blob;
+    memcpy(&blob, outbox->bytes.data + at, sizeof blob);
+    return blob_slot(&blob);
+}
+
+// Of the row's last payload; NO_SLOT: it has none.
+static uint32_t last_slot(const struct outbox *outbox, const struct outbox_mark *row) {
+    if (row->len == 0) return NO_SLOT;
+    return slot_at(outbox, row->begin + row->len - record_bytes(row->form));
+}
+
+static void hold(struct outbox *outbox, uint32_t slot) {
+    if (outbox->hold != NULL) outbox->hold(outbox->context, slot);
+}
+
+static void release(struct outbox *outbox, uint32_t slot) {
+    if (outbox->release != NULL) outbox->release(outbox->context, slot);
 }
 
 // The records of the row from `from` on are no more.
 static void row_cut(struct outbox *outbox, struct outbox_mark *row, size_t from) {
     const size_t step = record_bytes(row->form);
-    for (size_t at = num_max(from, row->begin); at < row->begin + row->len; at += step) {
-        struct outbox_payload payload;
-        record_read(outbox, row, at, &payload);
-        release(outbox, &payload.blob);
+    const size_t kept = from > row->begin ? from - row->begin : 0;
+    const size_t end = row->begin + row->len;
+    if (kept >= row->len) return;
+    row->len = kept;
+    uint32_t held = last_slot(outbox, row);
+    for (size_t at = row->begin + kept; at < end; at += step) {
+        const uint32_t slot = slot_at(outbox, at);
+        if (slot != held) release(outbox, slot);
+        held = slot;
     }
-    row->len = from > row->begin ? from - row->begin : 0;
+}
+
+// The row's first record is no more.
+static void row_shift(struct outbox *outbox, struct outbox_mark *row) {
+    const size_t step = record_bytes(row->form);
+    const uint32_t slot = slot_at(outbox, row->begin);
+    row->begin += step;
+    row->len -= step;
+    if (row->len == 0 || slot_at(outbox, row->begin) != slot) release(outbox, slot);
 }
 
 static struct outbox_mark *row_to_extend(const struct outbox *outbox,
@@ -138,6 +171,8 @@ static struct outbox_mark *row_get(struct outbox *outbox, const struct outbox_fo
 void outbox_add(struct outbox *outbox, const struct outbox_form *form, const struct blob *blob,
                 const void *extra) {
     struct outbox_mark *row = row_get(outbox, form);
+    const uint32_t slot = blob_slot(blob);
+    if (slot != last_slot(outbox, row)) hold(outbox, slot);
     buf_append(&outbox->bytes, blob, sizeof *blob);
     if (form->extra_bytes > 0) buf_append(&outbox->bytes, extra, form->extra_bytes);
     row->len += record_bytes(form);
@@ -148,8 +183,19 @@ void outbox_add_row(struct outbox *outbox, const struct outbox_form *form, const
     must(form->extra_bytes == 0);
     if (count == 0) return;
     struct outbox_mark *row = row_get(outbox, form);
+    uint32_t held = last_slot(outbox, row);
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t slot = blob_slot(&blobs[i]);
+        if (slot != held) hold(outbox, slot);
+        held = slot;
+    }
     buf_append(&outbox->bytes, blobs, count * sizeof *blobs);
     row->len += count * sizeof *blobs;
+}
+
+void outbox_expect(struct outbox *outbox, size_t count) {
+    must(count <= SIZE_MAX / sizeof(struct blob));
+    buf_reserve_pages(&outbox->bytes, count * sizeof(struct blob));
 }
 
 // ---- the reply being written
@@ -317,10 +363,7 @@ void outbox_pour(struct outbox *outbox, struct slice bytes, enum err err) {
     buf_append(&outbox->poured, outbox->bytes.data + outbox->sent, row->begin - outbox->sent);
     struct reply reply = {.out = &outbox->poured, .version = RESP2};
     row->form->write(&reply, bytes, err, payload.extra);
-    release(outbox, &payload.blob);
-    const size_t step = record_bytes(row->form);
-    row->begin += step;
-    row->len -= step;
+    row_shift(outbox, row);
     outbox->sent = row->begin;
     advance(outbox);
     reclaim(outbox);

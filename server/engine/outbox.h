@@ -51,9 +51,10 @@ struct outbox {
     uint64_t durable_lsn; // as last heard
     struct buf poured;
     size_t poured_sent;
-    // Called with each payload that is poured or dropped: it need not be kept any longer. May be
-    // NULL.
-    void (*release)(void *context, const struct blob *blob);
+    // Payloads stay where they are in the log, in that slot, from hold to release: called as many
+    // times, once for neighbours in one slot. Both may be NULL.
+    void (*hold)(void *context, uint32_t slot);
+    void (*release)(void *context, uint32_t slot);
     void *context;
 };
 
@@ -69,13 +70,15 @@ bool outbox_is_fenced(const struct outbox *outbox); // a fence stands
 
 // ---- payloads that come later
 
-// A payload will stand here, written in that form, which must live for ever. `extra`: the form's
-// extra_bytes, copied.
+// A payload (BLOB_REF) will stand here, written in that form, which must live for ever. `extra`:
+// the form's extra_bytes, copied.
 void outbox_add(struct outbox *outbox, const struct outbox_form *form, const struct blob *blob,
                 const void *extra);
 // Several, of a form without extra.
 void outbox_add_row(struct outbox *outbox, const struct outbox_form *form, const struct blob *blobs,
                     size_t count);
+// So many payloads without extra will be added: makes room once.
+void outbox_expect(struct outbox *outbox, size_t count);
 
 // The payload whose turn it is: all that stands before it may leave. False: none.
 struct outbox_payload {

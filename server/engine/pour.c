@@ -55,7 +55,12 @@ void client_pour(struct client *client) {
     }
 }
 
-void client_release_payload(void *context, const struct blob *blob) {
+void client_hold_slot(void *context, uint32_t slot) {
     struct client *client = context;
-    store_unpin(client->engine->store, blob);
+    log_pin(client->engine->log, slot);
+}
+
+void client_release_slot(void *context, uint32_t slot) {
+    struct client *client = context;
+    log_unpin(client->engine->log, slot);
 }

@@ -88,8 +88,7 @@ size_t list_cursor_read(struct list_cursor *cursor, struct blob *out, size_t max
         chunk = chunk->next;
     }
     const size_t count = num_min(max, chunk->node.count - cursor->position);
-    for (size_t i = 0; i < count; i++)
-        out[i] = chunk_get(chunk, cursor->position + i);
+    chunk_read(chunk, cursor->position, count, out);
     cursor->position += count;
     cursor->index += count;
     return count;
