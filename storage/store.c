@@ -36,6 +36,7 @@ static enum err replay_record(void *context, const struct log_record *record) {
     if (MUTANT(ACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_ACK) return ERR_NONE;
     if (MUTANT(DELIVERY_NOT_REPLAYED) && record->type == EFFECT_GROUP_DELIVER) return ERR_NONE;
     if (MUTANT(NACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_NACK) return ERR_NONE;
+    if (MUTANT(RELOCATION_NOT_REPLAYED) && record->type == EFFECT_RELOCATE) return ERR_NONE;
     if (MUTANT(SENT_ID_NOT_REPLAYED) && record->type == EFFECT_STREAM_IDMP) return ERR_NONE;
     struct effect_outcome outcome;
     struct fault cause = {0};

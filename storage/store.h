@@ -96,9 +96,10 @@ enum err store_blob_equals(struct store *store, const struct blob *blob, struct 
 
 struct fold;
 
-// Whether enough of the log is sealed that a checkpoint would be worth it, and the last try, if it
-// failed, is long enough ago.
-bool store_wants_fold(const struct store *store, int64_t now_ms);
+// Whether a checkpoint would be worth it (enough of the log is sealed, or would be given back, or
+// the disk is full and anything is), and the last try, if it failed, is long enough ago. Looks at
+// all segments once for each one that is sealed.
+bool store_wants_fold(struct store *store, int64_t now_ms);
 // NULL: one runs already, the log is broken, or there is nothing to cover.
 struct fold *store_fold_begin(struct store *store, int64_t now_ms);
 // Any thread, one at a time: a piece of the work, about a segment read or a MiB written (more for

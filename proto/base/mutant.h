@@ -93,6 +93,8 @@
     X(EXPIRED_KEY_WRITTEN_INTO,     "expiry",   "a write to an expired key finds the old value")                          \
     /* cleaning */                                                                                                        \
     X(RELOCATION_UNCHECKED,         "cleaner",  "a value is written again though another stands in its place by now")     \
+    X(RELOCATION_OFF_BY_ONE,        "cleaner",  "a value that is moved takes its neighbour's place")                      \
+    X(RELOCATION_NOT_REPLAYED,      "cleaner",  "what was moved is back at its old place after a start")                  \
     /* fences */                                                                                                          \
     X(REPLY_NOT_FENCED,             "fences",   "replies leave at once")                                                  \
     X(FENCE_ONE_BATCH_LOW,          "fences",   "a reply waits for the batch before its own")                             \

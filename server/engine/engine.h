@@ -140,6 +140,9 @@ int64_t engine_next_deadline_ms(
                                   // timeout); INT64_MAX: none
 void engine_tick(struct engine *engine); // every 100 ms: samples, idle clients, active expiry
 
+// Memory that work in the background holds now; it does not count against maxmemory, since refusing
+// writes would not make it smaller.
+void engine_note_background(struct engine *engine, uint64_t bytes);
 // What the volume of the log has room for, asked about once a second: warns when it gets low.
 void engine_note_disk(struct engine *engine, const struct vfs_space *space);
 struct engine_disk {
@@ -177,7 +180,8 @@ void engine_reset_stats(struct engine *engine); // CONFIG RESETSTAT: counters, p
 struct slowlog *engine_slowlog(struct engine *engine);
 struct latency *engine_latency(struct engine *engine);
 struct saving *engine_saving(struct engine *engine);
-// Memory that does not count against maxmemory: what the log needs to write and to keep its tail.
+// Memory that does not count against maxmemory: what the log needs to write and to keep its tail,
+// and what a checkpoint being made does.
 uint64_t engine_memory_uncounted(const struct engine *engine);
 struct rng *engine_rng(struct engine *engine);
 const struct trace *engine_trace(const struct engine *engine);

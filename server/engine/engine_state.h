@@ -118,7 +118,8 @@ struct engine {
     bool has_expired_left; // the last round of active expiry ended with its budget
 
     struct engine_disk disk;
-    uint64_t memory_used; // as last sampled; without what does not count
+    uint64_t background_bytes; // memory of work in the background
+    uint64_t memory_used;      // as last sampled; without what does not count
     uint64_t memory_unsampled_bytes;
     int64_t memory_sampled_us;
 

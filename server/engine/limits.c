@@ -110,7 +110,11 @@ enum limit_room limits_room(struct engine *engine, const struct log_need *need) 
 // ---- memory
 
 uint64_t engine_memory_uncounted(const struct engine *engine) {
-    return engine->log == NULL ? 0 : log_image_bytes(engine->log);
+    return engine->log == NULL ? 0 : log_image_bytes(engine->log) + engine->background_bytes;
+}
+
+void engine_note_background(struct engine *engine, uint64_t bytes) {
+    engine->background_bytes = bytes;
 }
 
 void limits_sample_memory(struct engine *engine) {

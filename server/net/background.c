@@ -20,6 +20,7 @@ static void on_folded(void *context, struct fold *fold, enum err err, const stru
     server_set_time(server);
     const int64_t now_ms = engine_now_ms(server->engine);
     store_fold_end(server->store, fold, err, fault, now_ms);
+    engine_note_background(server->engine, 0);
     saving_ended(engine_saving(server->engine), err, now_ms, engine_monotonic_us(server->engine));
     // Segments may have been given back.
     if (!server->is_failed) engine_durable(server->engine, log_durable_lsn(server->log));
@@ -77,6 +78,7 @@ void background_start(struct server *server) {
 
 void background_tick(struct server *server) {
     if (server->log == NULL || server->is_stopping) return;
+    engine_note_background(server->engine, folder_held_bytes(&server->folder));
     disk_watch_tick(&server->disk_watch, engine_monotonic_us(server->engine));
 }
 

@@ -123,7 +123,12 @@ static void close_handle(uv_handle_t *handle, void *context) {
 
 // When nothing is left to flush, seal or make: closes what keeps the loop alive.
 static void end_if_all_is_written(struct server *server) {
-    if (server->loader != NULL) return; // it was told to give up
+    if (server->loader != NULL) {
+        // It was told to give up, and may take as long as a read does; nobody gets an answer any
+        // more.
+        close_all_conns(server);
+        return;
+    }
     const bool has_log = server->flusher != NULL;
     if (has_log && (flusher_is_busy(server->flusher) || background_is_busy(server))) return;
     if (has_log && !server->is_failed) {
