@@ -147,7 +147,7 @@ void engine_note_background(struct engine *engine, uint64_t bytes);
 void engine_note_disk(struct engine *engine, const struct vfs_space *space);
 struct engine_disk {
     bool is_low;
-    uint64_t free_bytes; // of the volume, and of slots that are ready
+    uint64_t free_bytes; // of the volume as far as max-disk allows, and of slots that are ready
     uint64_t total_bytes;
 };
 struct engine_disk engine_disk(const struct engine *engine);

@@ -148,7 +148,10 @@ void limits_grew(struct engine *engine, size_t bytes) {
 
 // ---- room on the disk
 
-enum { DISK_HYSTERESIS_SHARE = 8 }; // it is called low until there is 1/8 more than the bound
+enum {
+    DISK_HYSTERESIS_SHARE = 8, // it is called low until there is 1/8 more than the bound
+    MAX_DISK_LOW_SHARE = 8,    // less than that of max-disk is low, too, if it is below disk-low
+};
 
 static void say_disk(const struct engine *engine) {
     const struct engine_disk *disk = &engine->disk;
@@ -159,23 +162,36 @@ static void say_disk(const struct engine *engine) {
     if (disk->is_low) {
         trace_event(engine->trace, TRACE_WARNING, "disk.low",
                     "The disk is low: there is room for %s of log, the volume of the data "
-                    "directory has %s. When it is used up, commands that add data are refused. "
-                    "Free space or enlarge the volume; disk-low says from where on this is said.",
-                    free, total);
+                    "directory has %s%s. When it is used up, commands that add data are refused. "
+                    "Free space, enlarge the volume or raise max-disk; disk-low says from where on "
+                    "this is said.",
+                    free, total,
+                    engine->options->max_disk == 0 ? "" : ", and max-disk sets a limit");
     } else {
         trace_event(engine->trace, TRACE_NOTICE, "disk.enough",
                     "The disk is no longer low: there is room for %s of log", free);
     }
 }
 
+static bool is_below(const struct engine_disk *disk, uint64_t bound) {
+    const uint64_t more = disk->is_low ? bound / DISK_HYSTERESIS_SHARE : 0;
+    return disk->free_bytes < bound + more;
+}
+
 void engine_note_disk(struct engine *engine, const struct vfs_space *space) {
     struct engine_disk *disk = &engine->disk;
     const struct log_stats log = log_stats(engine->log);
     const uint64_t low_bytes = engine->options->disk_low_bytes;
+    const uint64_t max_disk = engine->options->max_disk;
+    const uint64_t ready_bytes = log.slots_ready * log_segment_bytes(engine->log);
+    const uint64_t allowed = max_disk > log.disk_bytes ? max_disk - log.disk_bytes : 0;
     disk->total_bytes = space->total_bytes;
-    disk->free_bytes = space->free_bytes + log.slots_ready * log_segment_bytes(engine->log);
-    const uint64_t more = disk->is_low ? low_bytes / DISK_HYSTERESIS_SHARE : 0;
-    const bool is_low = disk->free_bytes < low_bytes + more;
+    disk->free_bytes = space->free_bytes + ready_bytes;
+    bool is_low = is_below(disk, low_bytes);
+    if (max_disk != 0) {
+        disk->free_bytes = num_min(space->free_bytes, allowed) + ready_bytes;
+        is_low |= is_below(disk, num_min(low_bytes, max_disk / MAX_DISK_LOW_SHARE));
+    }
     if (is_low == disk->is_low) return;
     disk->is_low = is_low;
     say_disk(engine);
