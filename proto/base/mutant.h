@@ -129,7 +129,10 @@
     X(ENTRY_WAKES_TWO,              "waiters",  "one new entry is given to two waiting consumers")                        \
     X(NACK_WAKES_NOBODY,            "waiters",  "an entry that is given back does not wake who claims")                   \
     X(ALARM_NOT_ARMED,              "waiters",  "who claims is not tried when the oldest entry has idled for long enough")\
-    X(LOST_GROUP_NOT_TOLD,          "waiters",  "readers of a group that is destroyed wait on")
+    X(LOST_GROUP_NOT_TOLD,          "waiters",  "readers of a group that is destroyed wait on")                           \
+    /* cold reads */                                                                                                      \
+    X(COLD_COMMAND_FORGOTTEN,       "cold",     "a command whose bytes have been read is not executed again")                        \
+    X(REPLY_SLOT_NOT_HELD,          "cold",     "a segment is written over while a reply still needs its values")
 // clang-format on
 
 #ifdef ACKD_MUTANTS

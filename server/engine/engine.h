@@ -70,6 +70,8 @@ enum engine_seen {
 // a model; it must not change anything.
 struct engine_witness {
     void *context;
+    // The bytes of a payload that comes into the reply later.
+    void (*read)(void *context, const struct blob *blob, char *into);
     void (*see)(void *context, enum engine_seen what, const struct call *call, struct slice reply);
 };
 
@@ -155,6 +157,11 @@ struct engine_disk engine_disk(const struct engine *engine);
 // The log became durable up to lsn (after log_flush_end), or slots became ready: outboxes open,
 // paused commands are tried again.
 void engine_durable(struct engine *engine, uint64_t lsn);
+
+// A reading (storage/reading.h, which the owner has begun and run) is over: replies whose payloads
+// have come go on, commands that needed bytes are executed again.
+struct store_reading;
+void engine_read(struct engine *engine, struct store_reading *reading);
 
 struct client *engine_next_sendable(
     struct engine

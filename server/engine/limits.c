@@ -230,6 +230,53 @@ void limits_check_output(struct client *client) {
     client_close_now(client);
 }
 
+static bool is_given_up(const void *context, uint32_t slot) {
+    return log_is_given_up(context, slot);
+}
+
+// For how long the client has taken nothing of what it could take, while its replies keep segments
+// from the log. -1: they do not.
+static int64_t holds_for_ms(const struct client *client) {
+    const struct outbox *outbox = &client->outbox;
+    if (client->closes_now || outbox->row_count == 0) return -1;
+    if (outbox_sendable(outbox).len == 0) return -1; // it waits for us
+    if (!outbox_holds(outbox, is_given_up, client->engine->log)) return -1;
+    const bool has_asked_since = client->active_ms > client->taken_ms;
+    return engine_now_ms(client->engine) - (has_asked_since ? client->active_ms : client->taken_ms);
+}
+
+static void cut_off_holder(struct client *client, int64_t held_ms) {
+    struct engine *engine = client->engine;
+    engine->stats.held_space_disconnections++;
+    trace_event(engine->trace, TRACE_WARNING, "client.holds_space",
+                "Client %llu (%s) is closed: replies that it has not taken for %lld ms keep disk "
+                "space from the log, which holds their values.",
+                (unsigned long long)client->id, client->origin.address, (long long)held_ms);
+    client_close_now(client);
+}
+
+void limits_check_held(struct engine *engine) {
+    if (engine->log == NULL) return;
+    const uint32_t held = log_given_up_count(engine->log);
+    if (held == 0) return;
+    const bool is_needed = held > ENGINE_HELD_SLOTS_MAX || log_stats(engine->log).is_full;
+    struct client *longest = NULL;
+    int64_t longest_ms = -1;
+    struct link *node;
+    struct link *spare;
+    link_each(node, spare, &engine->clients) {
+        struct client *client = link_entry(node, struct client, all);
+        const int64_t held_ms = holds_for_ms(client);
+        if (held_ms >= ENGINE_HOLD_STALL_MS) {
+            cut_off_holder(client, held_ms);
+        } else if (held_ms > longest_ms) {
+            longest = client;
+            longest_ms = held_ms;
+        }
+    }
+    if (is_needed && longest != NULL) cut_off_holder(longest, longest_ms);
+}
+
 void limits_check_input(struct client *client) {
     struct engine *engine = client->engine;
     const size_t pending = request_pending(&client->request);

@@ -1,5 +1,6 @@
-// What the loop has others do meanwhile: slots made, checkpoints folded, segments cleaned, the
-// disk's room looked at. Each has at most one job away; a stop waits for those, and begins none.
+// What the loop has others do meanwhile: slots made, checkpoints folded, segments cleaned, cold
+// payloads read, the disk's room looked at. Each has at most one job away (READINGS_MAX of
+// readings); a stop waits for those, and begins none.
 #define _POSIX_C_SOURCE 200809L // uv.h
 
 #include "server/net/server_state.h"
@@ -11,6 +12,12 @@ static void on_slot_made(void *context) {
     if (server->is_failed) return;
     server_set_time(server);
     engine_durable(server->engine, log_durable_lsn(server->log));
+}
+
+static void on_read(void *context, struct store_reading *reading) {
+    struct server *server = context;
+    server_set_time(server);
+    engine_read(server->engine, reading);
 }
 
 // ---- checkpoints
@@ -61,6 +68,7 @@ static void on_disk_told(void *context, const struct vfs_space *space) {
 void background_init(struct server *server) {
     uv_loop_t *loop = &server->loop;
     slot_maker_init(&server->slot_maker, loop, server->log, on_slot_made, server);
+    reader_init(&server->reader, loop, server->store, on_read, server);
     folder_init(&server->folder, loop, on_folded, server);
     cleaning_init(&server->cleaning, loop, store_cleaner(server->store), on_cleaner_due, server);
     disk_watch_init(&server->disk_watch, loop, server->log, on_disk_told, server);
@@ -76,6 +84,10 @@ void background_start(struct server *server) {
     fold_if_wanted(server);
 }
 
+void background_read(struct server *server) {
+    if (!server->is_stopping) reader_start(&server->reader);
+}
+
 void background_tick(struct server *server) {
     if (server->log == NULL || server->is_stopping) return;
     engine_note_background(server->engine, folder_held_bytes(&server->folder));
@@ -84,5 +96,6 @@ void background_tick(struct server *server) {
 
 bool background_is_busy(const struct server *server) {
     return slot_maker_is_busy(&server->slot_maker) || folder_is_busy(&server->folder) ||
-           cleaning_is_busy(&server->cleaning) || disk_watch_is_busy(&server->disk_watch);
+           cleaning_is_busy(&server->cleaning) || reader_is_busy(&server->reader) ||
+           disk_watch_is_busy(&server->disk_watch);
 }

@@ -6,7 +6,8 @@
 //   2. the cleaner takes a step, if one is due;
 //   3. what was written is flushed: at once if the disk is fast (committer.h), else handed to the
 //      log thread, so that the disk works while we do the rest;
-//   4. replies that may leave are written.
+//   4. replies that may leave are written;
+//   5. what replies and commands need from the disk is read, by libuv's pool.
 // When the log thread is done (on_flushed), the next batch is handed over first and only then the
 // outboxes open: the disk waits for nobody. One flush in flight, no timers, no tuning: while a sync
 // takes 1 ms or 10 ms the next batch fills by itself.
@@ -225,6 +226,7 @@ void server_turn(struct server *server) {
             background_start(server);
         }
         send_what_may_leave(server);
+        if (server->log != NULL) background_read(server);
         arm(server);
         if (server->log != NULL && log_is_broken(server->log)) fail(server);
     }
