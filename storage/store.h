@@ -15,6 +15,7 @@
 
 struct cleaner;
 struct consumer;
+struct scrub;
 struct store;
 
 // How checkpoints are made; zeros: as is best.
@@ -53,6 +54,7 @@ const struct keyspace *store_keyspace(const struct store *store);
 struct log *store_log(const struct store *store);
 // Its owner makes it step; store_close frees it.
 struct cleaner *store_cleaner(const struct store *store);
+struct scrub *store_scrub(const struct store *store); // likewise
 
 // Called after each applied effect, while its transaction is open: wakes waiters, counts, notifies.
 // It must not change the store.
@@ -96,8 +98,8 @@ enum err store_blob_equals(struct store *store, const struct blob *blob, struct 
 
 struct fold;
 
-// Whether enough of the log is sealed that a checkpoint would be worth it, and the last try, if it
-// failed, is long enough ago.
+// Whether enough of the log is sealed that a checkpoint would be worth it, or one would mend what
+// the scrub has found; and the last try, if it failed, is long enough ago.
 bool store_wants_fold(const struct store *store, int64_t now_ms);
 // NULL: one runs already, the log is broken, or there is nothing to cover.
 struct fold *store_fold_begin(struct store *store, int64_t now_ms);

@@ -3,6 +3,7 @@
 #include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "storage/fold.h"
+#include "storage/scrub_state.h"
 #include "storage/store_state.h"
 
 enum {
@@ -24,11 +25,23 @@ static uint64_t foldable_bytes(const struct store *store) {
     return sealed_lsn > begin_lsn ? sealed_lsn - begin_lsn : 0;
 }
 
+// Whether there is a whole segment, however short, that the checkpoint does not cover.
+static bool has_foldable(const struct store *store) {
+    const struct log *log = store->log;
+    for (size_t i = log_segment_count(log); i-- > 0;) {
+        const struct log_segment_use use = log_segment_at(log, i);
+        if (use.sequence * log_segment_bytes(log) < log_sealed_lsn(log))
+            return use.end_lsn > store->checkpoint.header.lsn;
+    }
+    return false;
+}
+
 bool store_wants_fold(const struct store *store, int64_t now_ms) {
     const struct store_folds *folds = &store->folds;
     if (folds->running != NULL || now_ms < folds->retry_ms || log_is_broken(store->log))
         return false;
     if (log_sealed_lsn(store->log) <= folds->vain_lsn) return false;
+    if (scrub_wants_fold(store->scrub) && has_foldable(store)) return true;
     const uint64_t body_bytes = store->checkpoint.header.body_bytes;
     return foldable_bytes(store) >= num_max(log_segment_bytes(store->log), body_bytes);
 }
@@ -64,6 +77,7 @@ struct fold *store_fold_begin(struct store *store, int64_t now_ms) {
                                    .salt = draw_salt(store),
                                    .wall_ms = now_ms};
     folds->running = fold_new(&task);
+    scrub_note_fold(store->scrub);
     folds->begun_ms = now_ms;
     folds->begun_lsn = log_sealed_lsn(store->log);
     folds->begun_growth_bytes = folds->growth_bytes;
@@ -99,6 +113,7 @@ static void install(struct store *store, struct fold *fold) {
     folds->installed++;
     const struct log_checkpoint checkpoint = state_log_checkpoint(&store->checkpoint);
     log_checkpoint_done(store->log, &checkpoint);
+    scrub_note_checkpoint(store->scrub);
     store_note_checkpoint_bytes(store);
     const struct state_header *header = &store->checkpoint.header;
     trace_event(store->trace, TRACE_NOTICE, "store.folded",

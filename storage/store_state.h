@@ -54,6 +54,7 @@ struct store {
     void *observer_context;
     struct store_stats stats;
     struct cleaner *cleaner;
+    struct scrub *scrub;
 
     struct txn txn; // one at a time
     // Scratch of the transaction: kept between transactions so that the hot path allocates nothing.

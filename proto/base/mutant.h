@@ -93,6 +93,12 @@
     X(EXPIRED_KEY_WRITTEN_INTO,     "expiry",   "a write to an expired key finds the old value")                          \
     /* cleaning */                                                                                                        \
     X(RELOCATION_UNCHECKED,         "cleaner",  "a value is written again though another stands in its place by now")     \
+    /* scrubbing */                                                                                                       \
+    X(SCRUB_SKIPS_ITEM,             "scrub",    "of payloads that are read at once the last one is not verified")         \
+    X(SCRUB_BELIEVES_ALL,           "scrub",    "no payload is verified")                                                 \
+    X(SCRUB_BELIEVES_LOG,           "scrub",    "no batch is verified")                                                   \
+    X(SCRUB_BELIEVES_CHECKPOINT,    "scrub",    "the records of a checkpoint are not verified")                           \
+    X(SCRUB_TELLS_OF_GONE,          "scrub",    "what was removed while it was read is told of as damaged")               \
     /* fences */                                                                                                          \
     X(REPLY_NOT_FENCED,             "fences",   "replies leave at once")                                                  \
     X(FENCE_ONE_BATCH_LOW,          "fences",   "a reply waits for the batch before its own")                             \
