@@ -1,6 +1,6 @@
 #define _POSIX_C_SOURCE 200809L // uv.h
 
-#include "server/net/cleaning.h"
+#include "server/net/stepper.h"
 
 #include <stddef.h>
 
@@ -8,49 +8,49 @@
 
 enum { US_PER_MS = 1000, TIMER_MAX_US = 1000000 };
 
-void cleaning_init(struct cleaning *cleaning, uv_loop_t *loop, struct cleaner *cleaner,
-                   void (*due)(void *context), void *context) {
-    *cleaning = (struct cleaning){.loop = loop, .cleaner = cleaner, .due = due, .context = context};
-    must(uv_timer_init(loop, &cleaning->timer) == 0);
-    cleaning->work.data = cleaning;
-    cleaning->timer.data = cleaning;
+void stepper_init(struct stepper *stepper, uv_loop_t *loop, const struct stepper_task *task,
+                  void (*due)(void *context), void *context) {
+    *stepper = (struct stepper){.loop = loop, .task = *task, .due = due, .context = context};
+    must(uv_timer_init(loop, &stepper->timer) == 0);
+    stepper->work.data = stepper;
+    stepper->timer.data = stepper;
 }
 
 static void run(uv_work_t *work) { // on the pool
-    const struct cleaning *cleaning = work->data;
-    cleaner_read_run(cleaning->read);
+    const struct stepper *stepper = work->data;
+    stepper->task.run(stepper->read);
 }
 
 static void ran(uv_work_t *work, int status) {
-    struct cleaning *cleaning = work->data;
+    struct stepper *stepper = work->data;
     must(status == 0); // nobody cancels
-    struct cleaner_read *read = cleaning->read;
-    cleaning->read = NULL;
-    cleaner_read_end(cleaning->cleaner, read);
-    cleaning->due(cleaning->context);
+    void *read = stepper->read;
+    stepper->read = NULL;
+    stepper->task.end(stepper->task.owner, read);
+    stepper->due(stepper->context);
 }
 
 static void on_timer(uv_timer_t *timer) {
-    const struct cleaning *cleaning = timer->data;
-    cleaning->due(cleaning->context);
+    const struct stepper *stepper = timer->data;
+    stepper->due(stepper->context);
 }
 
-void cleaning_step(struct cleaning *cleaning, int64_t now_us) {
-    if (cleaning->read != NULL) return;
-    cleaning->read = cleaner_step(cleaning->cleaner, now_us);
-    if (cleaning->read != NULL) {
-        must(uv_queue_work(cleaning->loop, &cleaning->work, run, ran) == 0);
+void stepper_step(struct stepper *stepper, int64_t now_us) {
+    if (stepper->read != NULL) return;
+    stepper->read = stepper->task.step(stepper->task.owner, now_us);
+    if (stepper->read != NULL) {
+        must(uv_queue_work(stepper->loop, &stepper->work, run, ran) == 0);
         return;
     }
-    const int64_t due_us = cleaner_due_us(cleaning->cleaner);
+    const int64_t due_us = stepper->task.due_us(stepper->task.owner);
     // Far away is left to the tick of the loop.
-    if (due_us > now_us + TIMER_MAX_US || uv_is_active((const uv_handle_t *)&cleaning->timer)) {
+    if (due_us > now_us + TIMER_MAX_US || uv_is_active((const uv_handle_t *)&stepper->timer)) {
         return;
     }
     const int64_t left_us = due_us > now_us ? due_us - now_us : 0;
-    uv_timer_start(&cleaning->timer, on_timer, (uint64_t)(left_us / US_PER_MS) + 1, 0);
+    uv_timer_start(&stepper->timer, on_timer, (uint64_t)(left_us / US_PER_MS) + 1, 0);
 }
 
-bool cleaning_is_busy(const struct cleaning *cleaning) {
-    return cleaning->read != NULL;
+bool stepper_is_busy(const struct stepper *stepper) {
+    return stepper->read != NULL;
 }
