@@ -108,7 +108,9 @@ static void verify_run(struct reading *reading, const struct place *places, size
 static void verify_slot(struct reading *reading, const struct place *places, size_t count) {
     char name[SEGMENT_NAME_BYTES];
     segment_name(name, places[0].slot);
-    enum err err = vfs_open(reading->read->vfs, name, VFS_READ | VFS_DIRECT, &reading->file);
+    struct vfs *vfs = reading->read->vfs;
+    enum err err = vfs_open(vfs, name, VFS_READ | VFS_DIRECT, &reading->file);
+    if (err != ERR_NONE) err = vfs_open(vfs, name, VFS_READ | VFS_DIRECT, &reading->file);
     for (size_t i = 0; err != ERR_NONE && i < count; i++)
         places[i].item->err = err;
     if (err != ERR_NONE) return;

@@ -144,6 +144,7 @@ size_t log_audit_step(struct log_audit *audit, size_t bytes, bool *is_done) {
     audit->bytes_read = 0;
     *is_done = true;
     enum err err = vfs_open(audit->vfs, name, VFS_READ | VFS_DIRECT, &file);
+    if (err != ERR_NONE) err = vfs_open(audit->vfs, name, VFS_READ | VFS_DIRECT, &file);
     if (err == ERR_LIMIT) return 0; // that is no fault of the disk
     if (err != ERR_NONE) {
         note_damage(audit, err);

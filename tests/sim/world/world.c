@@ -20,8 +20,8 @@ enum {
 };
 
 const char *const world_fault_names[WORLD_FAULTS] = {
-    "power", "kill",  "sync",  "write", "read", "full",  "short", "nested",
-    "rot",   "leave", "stall", "model", "jobs", "forks", "folds", "cleaning",
+    "power", "kill",  "sync",  "write", "read",  "full",  "short",    "nested", "rot",
+    "leave", "stall", "model", "jobs",  "forks", "folds", "cleaning", "scrub",
 };
 
 void world_broke(struct world *world, unsigned promise, const char *format, ...) {
@@ -323,7 +323,7 @@ static void act_quiet(struct world *world) {
 
 // ---- a step
 
-enum { WEIGHTS = 1380 };
+enum { WEIGHTS = 1440 };
 
 struct act {
     unsigned weight;
@@ -349,6 +349,9 @@ static void act_fold(struct world *world) {
 static void act_clean(struct world *world) {
     clean_go_on(world);
 }
+static void act_scrub(struct world *world) {
+    scrub_go_on(world);
+}
 static void act_seal(struct world *world) {
     (void)machine_seal(world);
 }
@@ -367,7 +370,7 @@ static const struct act acts[] = {
     {60, act_slots},   {110, act_carry},      {90, act_run},       {60, act_time},
     {10, act_tick},    {5, act_seal},         {4, act_leave},      {4, act_stall},
     {4, act_fault},    {1, act_full},         {4, act_crash},      {5, act_quiet},
-    {1, act_fork},     {120, act_fold},       {60, act_clean},
+    {1, act_fork},     {120, act_fold},       {60, act_clean},     {60, act_scrub},
 };
 
 static bool has_grown_old(const struct world *world) {
