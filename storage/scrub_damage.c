@@ -24,6 +24,8 @@ static bool note(struct scrub *scrub, uint64_t identity, enum scrub_kind kind) {
     for (size_t i = 0; i < scrub->damage_count; i++) {
         struct scrub_damage *damage = &scrub->damages[i];
         if (damage->identity != identity || damage->kind != kind) continue;
+        // A list may have the same reference twice (after COPY and LMOVE): the second is another.
+        if (damage->pass == scrub->pass) continue;
         damage->pass = scrub->pass;
         return false;
     }
@@ -113,7 +115,7 @@ static void append_item(struct buf *into, const struct payloads *payloads,
     buf_printf(into, " in database %u", group->db);
 }
 
-// The same reference under another key is another item.
+// The same reference under another key is another item. Where in a list it stands may change.
 static uint64_t identity_of(const struct scrub *scrub, const struct payloads *payloads,
                             const struct payload_group *group, const struct payload_item *item) {
     const uint64_t lsn =

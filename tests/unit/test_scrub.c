@@ -216,6 +216,26 @@ static void a_damaged_value_is_told_once_by_name_and_forgotten_when_it_goes(void
     assert_int_equal(ear->lines, 4);
 }
 
+static void copies_of_a_damaged_value_count_each(void **state) {
+    struct ear *ear = *state;
+    char bytes[VALUE];
+    push_one(ear->f.store, "list", text_of(1, sizeof bytes, bytes));
+    pass_segments(ear->f.store, 2);
+    fold_now(&ear->f);
+    struct txn *txn = txn_begin(ear->f.store, NOW_MS);
+    txn_key_copy(txn, 0, SLICE("list"), 0, SLICE("other"));
+    txn_key_copy(txn, 0, SLICE("list"), 3, SLICE("list"));
+    txn_list_move(txn, 0, SLICE("other"), LIST_HEAD, SLICE("list"), LIST_TAIL);
+    txn_commit(txn);
+    const struct blob blob = element(ear, 0);
+    flip(ear, &blob);
+    for (unsigned passes = 0; passes < 2; passes++) {
+        pass(ear);
+        assert_damaged(ear, 3, 0); // twice in "list"
+        assert_int_equal(ear->lines, 3);
+    }
+}
+
 static void remove_list(struct ear *ear) {
     struct txn *txn = txn_begin(ear->f.store, NOW_MS);
     txn_key_delete(txn, 0, SLICE("list"));
@@ -474,6 +494,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(
             a_damaged_value_is_told_once_by_name_and_forgotten_when_it_goes, setup_ear,
             teardown_ear),
+        cmocka_unit_test_setup_teardown(copies_of_a_damaged_value_count_each, setup_ear,
+                                        teardown_ear),
         cmocka_unit_test_setup_teardown(what_is_removed_while_it_is_read_is_not_told, setup_ear,
                                         teardown_ear),
         cmocka_unit_test_setup_teardown(more_damage_than_is_remembered_is_counted, setup_ear,
