@@ -49,10 +49,20 @@ void scrub_free(struct scrub *scrub) {
     mem_free(scrub);
 }
 
+// Lets go of what it holds, slots above all.
+static void give_up_pass(struct scrub *scrub) {
+    drop_collected(scrub);
+    close_checkpoint(scrub);
+    close_audit(scrub);
+    scrub->overflow = 0;
+    scrub->stage = SCRUB_RESTS;
+}
+
 void scrub_set_rate(struct scrub *scrub, uint64_t bytes_per_s) {
     if (scrub->rate_bytes == bytes_per_s) return;
     scrub->rate_bytes = bytes_per_s;
     scrub->ready_us = 0;
+    if (bytes_per_s == 0 && !scrub->is_out) give_up_pass(scrub);
     if (scrub->stage == SCRUB_RESTS) scrub->due_us = 0;
 }
 
@@ -135,14 +145,15 @@ static void end_checkpoint(struct scrub *scrub, const struct scrub_read *read) {
         scrub->checkpoint.header.generation == scrub->store->checkpoint.header.generation;
     if (is_newest && !read->is_done) return;
     if (is_newest) scrub_found_checkpoint(scrub);
-    if (is_newest) scrub->stage = SCRUB_LOG;
+    if (is_newest || ++scrub->tries == SCRUB_CHECKPOINT_TRIES) scrub->stage = SCRUB_LOG;
     close_checkpoint(scrub);
 }
 
 // ---- segments
 
 static struct scrub_read *step_log(struct scrub *scrub) {
-    if (scrub->audit == NULL) scrub->audit = log_audit_begin(scrub->store->log, scrub->sequence);
+    if (scrub->audit == NULL && scrub->sequence <= scrub->last_sequence)
+        scrub->audit = log_audit_begin(scrub->store->log, scrub->sequence);
     if (scrub->audit == NULL) {
         scrub->stage = SCRUB_VALUES;
         walk_begin(&scrub->walk, scrub->store->keyspace);
@@ -187,7 +198,8 @@ static void end_pass(struct scrub *scrub) {
     scrub->stats.last_took_us = scrub->now_us - scrub->begun_us;
     scrub->due_us = later(scrub->due_us, scrub->begun_us + SCRUB_PASS_GAP_US);
     const struct scrub_stats stats = scrub_stats(scrub);
-    trace_event(scrub->trace, TRACE_VERBOSE, "scrub.passed",
+    const bool has_damage = stats.damaged_values + stats.damaged_files > 0;
+    trace_event(scrub->trace, has_damage ? TRACE_NOTICE : TRACE_VERBOSE, "scrub.passed",
                 "Scrub: pass %llu is over: %llu damaged values, %llu damaged places in files.",
                 (unsigned long long)stats.passes, (unsigned long long)stats.damaged_values,
                 (unsigned long long)stats.damaged_files);
@@ -233,7 +245,10 @@ static void begin_pass(struct scrub *scrub) {
     scrub->pass++;
     scrub->begun_us = scrub->now_us;
     scrub->overflow = 0;
+    const struct log *log = scrub->store->log;
+    scrub->tries = 0;
     scrub->sequence = 0;
+    scrub->last_sequence = log_segment_at(log, log_segment_count(log) - 1).sequence;
     scrub->stage = SCRUB_CHECKPOINT;
 }
 
@@ -264,6 +279,7 @@ void scrub_read_end(struct scrub *scrub, struct scrub_read *read) {
     if (read->stage == SCRUB_CHECKPOINT) end_checkpoint(scrub, read);
     if (read->stage == SCRUB_LOG) end_audit(scrub, read);
     if (read->stage == SCRUB_VALUES) end_values(scrub, read);
+    if (scrub->rate_bytes == 0) give_up_pass(scrub);
     payloads_deinit(&read->payloads);
     mem_free(read);
 }

@@ -16,7 +16,8 @@
 // end. Nothing is changed by the scrub itself. Where a checkpoint mends it, the store wants a fold;
 // a segment of which only the header is damaged is given to the cleaner.
 //
-// Failure modes: what changes meanwhile is met where it is by then, or by the next pass.
+// Failure modes: what changes meanwhile is met where it is by then, or by the next pass. What is
+// written faster than it can be read is left to the next pass, so that each comes to its end.
 #ifndef ACKD_STORAGE_SCRUB_H
 #define ACKD_STORAGE_SCRUB_H
 
@@ -29,6 +30,7 @@
 enum {
     SCRUB_READ_BYTES = 512 << 10, // of one read, about
     SCRUB_STEP_GAP_US = 5000,     // from one step to the next, so that clients have the loop
+    SCRUB_CHECKPOINT_TRIES = 3,   // in one pass, at a checkpoint that is replaced meanwhile
     SCRUB_DAMAGE_MAX = 256,       // damaged items that are told of one by one; more are counted
 };
 #define SCRUB_PASS_GAP_US ((int64_t)3600 * 1000000) // from the beginning of a pass to the next
@@ -41,8 +43,8 @@ struct scrub_read;
 struct scrub *scrub_new(struct store *store, const struct trace *trace);
 void scrub_free(struct scrub *scrub); // NULL is fine; no read is out
 
-// How many bytes a second may be read; 0: the scrub does not run. Another rate than before ends its
-// rest: a pass begins.
+// How many bytes a second may be read; 0: the scrub does not run, and gives up its pass. Another
+// rate than before ends its rest: a pass begins.
 void scrub_set_rate(struct scrub *scrub, uint64_t bytes_per_s);
 
 // Monotonic time from which scrub_step does something; INT64_MAX: not before scrub_read_end or

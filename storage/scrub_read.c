@@ -8,7 +8,7 @@
 #include "storage/log/segment.h"
 #include "storage/scrub_state.h"
 
-enum { GAP_MAX = 16 << 10 }; // between two payloads that are read at once
+enum { GAP_MAX = LOG_ALIGN }; // between two payloads that are read at once
 
 // ---- payloads: in the order of their places, neighbours at once
 

@@ -48,13 +48,15 @@ struct scrub {
     const struct trace *trace;
     uint64_t rate_bytes; // a second
     enum scrub_stage stage;
-    bool is_out;       // a read
-    int64_t due_us;    // of the next step
-    int64_t now_us;    // of the last one
-    int64_t ready_us;  // from which the next read may begin: the rate
-    int64_t begun_us;  // of the pass
-    uint64_t pass;     // number of the one that runs or was the last
-    uint64_t sequence; // of the next segment to be audited
+    bool is_out;            // a read
+    int64_t due_us;         // of the next step
+    int64_t now_us;         // of the last one
+    int64_t ready_us;       // from which the next read may begin: the rate
+    int64_t begun_us;       // of the pass
+    uint64_t pass;          // number of the one that runs or was the last
+    uint64_t sequence;      // of the next segment to be audited
+    uint64_t last_sequence; // of those of this pass
+    unsigned tries;         // at checkpoints that were replaced while they were read
 
     struct scrub_checkpoint checkpoint; // being read, if it has a reader or `is_reading`
     bool is_reading;

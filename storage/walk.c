@@ -69,17 +69,19 @@ static bool walk_string(struct looking *looking, const struct blob *string) {
 static bool walk_list(struct looking *looking, const struct list *list) {
     struct walk *walk = looking->walk;
     const int64_t origin = list_origin(list);
+    if (!walk->is_begun) walk->end_at = origin + (int64_t)list_len(list);
     if (!walk->is_begun || walk->at < origin) walk->at = origin;
     const uint64_t index = (uint64_t)(walk->at - origin);
     if (index >= list_len(list)) return true;
     struct list_cursor cursor = list_cursor_at(list, (size_t)index);
     struct blob blob;
-    while (looking->left > 0 && list_cursor_next(&cursor, &blob)) {
+    while (walk->at < walk->end_at && list_cursor_next(&cursor, &blob)) {
+        if (looking->left == 0) return false;
         const struct payload_place place = {.at = walk->at};
         if (!look(looking, &blob, &place)) return false;
         walk->at++;
     }
-    return cursor.index == list_len(list);
+    return true;
 }
 
 static void note_field(void *context, struct slice field, const struct blob *value) {
@@ -127,11 +129,15 @@ static bool walk_hash(struct looking *looking, const struct hash_type *hash) {
 
 static bool walk_stream(struct looking *looking, const struct stream *stream) {
     struct walk *walk = looking->walk;
-    if (!walk->is_begun) walk->id = STREAM_ID_MIN;
+    if (!walk->is_begun) {
+        walk->id = STREAM_ID_MIN;
+        walk->last_id = stream_last_id(stream);
+    }
     struct stream_cursor cursor = stream_seek(stream, walk->id);
     struct stream_entry entry;
     while (looking->left > 0) {
         if (!stream_next(&cursor, &entry)) return true;
+        if (stream_id_compare(entry.id, walk->last_id) > 0) return true;
         const struct payload_place place = {.id = entry.id};
         walk->id = entry.id;
         if (!look(looking, &entry.payload, &place)) return false;

@@ -1,7 +1,11 @@
-// A walk over the whole index in bounded steps: every reference into the log that stays where it is
-// from the walk's beginning to its end is met, databases that are swapped meanwhile excepted. Keys
-// and values change between two steps: databases and hashes are walked by scan cursor, lists by
-// places (list_origin), streams by id.
+// A walk over the whole index in bounded steps. Keys and values change between two steps: databases
+// and hashes are walked by scan cursor, lists by places (list_origin), streams by id; lists and
+// streams up to where they ended when the walk came to them, so that it ends however fast they
+// grow.
+//
+// Every reference that stays where it is from the walk's beginning to its end is met, but for what
+// is moved with others: databases that are swapped, the last elements of a list into which as many
+// are inserted meanwhile. Who needs all of them walks again.
 #ifndef ACKD_STORAGE_WALK_H
 #define ACKD_STORAGE_WALK_H
 
@@ -19,7 +23,9 @@ struct walk {
     size_t name_at;   // of the key that is being walked
     bool is_begun;    // that key; where:
     int64_t at;
+    int64_t end_at;
     struct stream_id id;
+    struct stream_id last_id;
     uint64_t hash_cursor;
     bool is_hash_scanned;
     struct buf fields; // as names: in the hash's bucket behind the cursor

@@ -487,6 +487,62 @@ static void what_changes_meanwhile_is_no_damage(void **state) {
     assert_int_equal(stats_of(ear).damaged_values, 1);
 }
 
+static void rotate(struct ear *ear) {
+    for (unsigned i = 0; i < PAYLOADS_MAX; i++) {
+        struct txn *txn = txn_begin(ear->f.store, NOW_MS);
+        txn_list_move(txn, 0, SLICE("list"), LIST_HEAD, SLICE("list"), LIST_TAIL);
+        txn_stream_trim(txn, 5, SLICE("stream"), 1);
+        const struct slice strings[] = {SLICE("f"), SLICE("v")};
+        const struct txn_entry entry = {.id = {++ear->changes, 1}, .strings = strings, .count = 2};
+        txn_stream_add(txn, 5, SLICE("stream"), &entry);
+        txn_commit(txn);
+    }
+    settle(ear->f.store);
+    fold_now(&ear->f);
+}
+
+static void a_pass_ends_however_fast_all_changes(void **state) {
+    struct ear *ear = *state;
+    enum { COUNT = 1200 };
+    fill(ear, COUNT);
+    ear->changes = COUNT;
+    pass(ear);
+    const uint64_t bytes = stats_of(ear).bytes;
+    for (uint64_t passes = 2; passes < 4; passes++) {
+        pass_meanwhile(ear, rotate);
+        assert_true(stats_of(ear).bytes < 2 * passes * bytes);
+    }
+    assert_damaged(ear, 0, 0);
+}
+
+// A segment that is held would never be used again.
+static void a_scrub_that_is_switched_off_holds_nothing(void **state) {
+    struct ear *ear = *state;
+    fill(ear, 600);
+    struct scrub *scrub = store_scrub(ear->f.store);
+    for (unsigned reads = 0; reads < 6; reads++) {
+        ear->now_us = scrub_due_us(scrub);
+        struct scrub_read *read = scrub_step(scrub, ear->now_us);
+        if (read != NULL && reads == 5) scrub_set_rate(scrub, 0);
+        if (read == NULL) continue;
+        scrub_read_run(read);
+        scrub_read_end(scrub, read);
+    }
+    scrub_set_rate(scrub, 0);
+    assert_false(stats_of(ear).is_running);
+    remove_list(ear);
+    struct txn *txn = txn_begin(ear->f.store, NOW_MS);
+    txn_db_flush(txn, EFFECT_ALL_DATABASES);
+    txn_commit(txn);
+    pass_segments(ear->f.store, 1);
+    fold_now(&ear->f);
+    const struct log_stats stats = log_stats(store_log(ear->f.store));
+    assert_int_equal(stats.slots, stats.segments + stats.slots_ready); // none is pinned
+    scrub_set_rate(scrub, RATE);
+    pass(ear);
+    assert_damaged(ear, 0, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_whole_store_is_passed_in_silence, setup_ear,
@@ -510,6 +566,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_segment_without_a_header_is_emptied, setup_ear,
                                         teardown_ear),
         cmocka_unit_test_setup_teardown(the_rate_is_kept_and_a_pass_rests_until_the_next, setup_ear,
+                                        teardown_ear),
+        cmocka_unit_test_setup_teardown(a_pass_ends_however_fast_all_changes, setup_ear,
+                                        teardown_ear),
+        cmocka_unit_test_setup_teardown(a_scrub_that_is_switched_off_holds_nothing, setup_ear,
                                         teardown_ear),
         cmocka_unit_test_setup_teardown(what_changes_meanwhile_is_no_damage, setup_ear,
                                         teardown_ear),
