@@ -88,7 +88,8 @@ static enum err find_checkpoint(struct store *store, struct fault *newest_fault,
     return fault_set(fault, err, "%s", newest_fault->text);
 }
 
-static enum err adopt_checkpoint(struct store *store, struct fault *fault) {
+static enum err adopt_checkpoint(struct store *store, struct progress *progress,
+                                 struct fault *fault) {
     struct fault newest_fault = {0};
     enum err err = find_checkpoint(store, &newest_fault, fault);
     if (err != ERR_NONE) return err;
@@ -97,7 +98,7 @@ static enum err adopt_checkpoint(struct store *store, struct fault *fault) {
     if (err == ERR_CORRUPT && newest_fault.err != ERR_NONE)
         return fault_set(fault, newest_fault.err, "%s", newest_fault.text);
     if (err != ERR_NONE || !store->checkpoint.exists) return err;
-    err = state_load(store->vfs, &store->checkpoint, store->keyspace, fault);
+    err = state_load(store->vfs, &store->checkpoint, store->keyspace, progress, fault);
     if (err != ERR_NONE) return err;
     if (newest_fault.err != ERR_NONE)
         trace_event(store->trace, TRACE_WARNING, "store.checkpoint_passed_over",
@@ -107,11 +108,12 @@ static enum err adopt_checkpoint(struct store *store, struct fault *fault) {
     return state_confirm(store->vfs, &store->checkpoint, fault);
 }
 
-static enum err recover(struct store *store, struct store_recovery *recovery, struct fault *fault) {
+static enum err recover(struct store *store, struct progress *progress,
+                        struct store_recovery *recovery, struct fault *fault) {
     struct replay replay = {.store = store, .fault = fault};
     const struct log_visitor visitor = {
         .context = &replay, .visit = replay_record, .relocate = effect_relocate};
-    enum err err = adopt_checkpoint(store, fault);
+    enum err err = adopt_checkpoint(store, progress, fault);
     if (err == ERR_NONE) err = log_recover(store->log, &visitor, &recovery->log, fault);
     store_note_checkpoint_bytes(store);
     recovery->generation = store->checkpoint.header.generation;
@@ -138,7 +140,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
 
     *recovery = (struct store_recovery){0};
     enum err err = log_open(&store->log, vfs, &options->log, fault);
-    if (err == ERR_NONE) err = recover(store, recovery, fault);
+    if (err == ERR_NONE) err = recover(store, options->log.progress, recovery, fault);
     if (err != ERR_NONE) {
         store_close(store);
         return err;

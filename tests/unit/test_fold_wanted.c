@@ -1,4 +1,4 @@
-// When a checkpoint is worth it.
+// When a checkpoint is worth it, and what a start that loads it tells meanwhile.
 #include "tests/unit/fold_fixture.h"
 
 enum { KEYS = 16000, SEGMENTS = 8 };
@@ -86,6 +86,41 @@ static void a_full_disk_is_reason_enough(void **state) {
     assert_true(store_wants_fold(f->store, NOW_MS));
 }
 
+static enum err open_telling(struct fixture *f, struct progress *progress) {
+    const struct store_options options = {
+        .log = {.segment_bytes = SEGMENT_BYTES, .slots_ahead = 2, .seed = 9, .progress = progress},
+        .databases = 16,
+        .seed = 9};
+    struct store_recovery recovery;
+    struct fault fault = {0};
+    f->vfs = memory_disk_open(f->disk);
+    return store_open(&f->store, f->vfs, &options, &recovery, &fault);
+}
+
+static void a_start_tells_how_far_the_checkpoint_is_loaded(void **state) {
+    struct fixture *f = *state;
+    make_a_large_state(f->store);
+    pass_segments(f->store, 1);
+    fold_now(f);
+    const uint64_t body = store_checkpoint_stats(f->store).bytes;
+    settle(f->store);
+    store_close(f->store);
+    vfs_free(f->vfs);
+
+    struct progress stopped = {0};
+    progress_give_up(&stopped);
+    assert_err(ERR_STOPPED, open_telling(f, &stopped), NULL);
+    assert_true(progress_done(&stopped) > 0); // a block of the checkpoint
+    assert_true(progress_done(&stopped) < progress_total(&stopped));
+    vfs_free(f->vfs);
+
+    struct progress progress = {0};
+    assert_ok(open_telling(f, &progress), NULL);
+    assert_int_equal(progress_done(&progress), progress_total(&progress));
+    assert_true(progress_total(&progress) > body);
+    assert_true(progress_total(&progress) < body + 4 * (uint64_t)SEGMENT_BYTES);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(there_is_nothing_to_fold_in_an_empty_or_short_log, setup,
@@ -93,6 +128,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(
             segments_that_were_emptied_count_as_much_as_those_to_be_replayed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_is_reason_enough, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_start_tells_how_far_the_checkpoint_is_loaded, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
