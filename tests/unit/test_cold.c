@@ -451,7 +451,7 @@ static void a_client_may_be_cut_off_at_every_step(void **state) {
             if (step == STEP_RUN) store_reading_run(reading);
             peer_close(peer);
             end(world, reading, step == STEP_RUN);
-            world->peer_count = 0;
+            world_forget_peers(world);
         }
     }
 }
@@ -472,7 +472,7 @@ static void a_client_may_be_killed_at_every_step(void **state) {
             assert_null(peer->client); // the net layer has closed it
             end(world, reading, step == STEP_RUN);
             peer_close(killer);
-            world->peer_count = 0;
+            world_forget_peers(world);
         }
     }
 }
@@ -606,7 +606,7 @@ static void a_waiter_that_reads_may_time_out_or_go(void **state) {
         buf_reset(&peer->seen);
         if (!goes) peer_close(reader);
         peer_close(peer);
-        world->peer_count = 0;
+        world_forget_peers(world);
     }
 }
 
