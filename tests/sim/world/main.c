@@ -165,6 +165,8 @@ static void print_figures(const struct shared *shared, double seconds) {
            figures->crashes, figures->nested, figures->faults, figures->forks, figures->rotten,
            figures->refused, figures->quiet, figures->folds, figures->relocated, figures->scrubs,
            figures->scrubbed, figures->scrub_found, figures->scrub_refused);
+    printf("%" PRIu64 " readings of cold values, %" PRIu64 " values answered as errors\n",
+           figures->readings, figures->excused);
 }
 
 // ---- arguments

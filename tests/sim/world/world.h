@@ -63,6 +63,8 @@ struct world_figures {
     uint64_t scrub_found;   // of which it told something
     uint64_t scrub_refused; // and whose next start was refused
     uint64_t quiet;         // moments at which everything was checked
+    uint64_t readings;      // of cold values, begun
+    uint64_t excused;       // values that could not be read, and were an error in their place
 };
 
 // Runs. Ends the process with WORLD_EXIT_BROKEN when a promise is broken, the verdict in `story`.
