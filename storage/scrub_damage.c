@@ -10,12 +10,17 @@
 
 enum { NAME_SHOWN_MAX = 64 }; // bytes of a key or field in a message
 
-// The advice when the log behind the checkpoint, or the checkpoint itself, cannot be read again.
+// The advice when the log behind the checkpoint, or the checkpoint itself, cannot be read again: a
+// fold would have to read it.
 #define KEEP_RUNNING                                                                               \
-    "All that is in memory is whole and is served, but the next start would be refused, and no "   \
-    "new checkpoint can be made of it. Do not stop ackd before the queues are drained or copied "  \
-    "to another server; otherwise restore a backup, or run ackd-check --salvage on a copy of the " \
+    "All that is in memory is whole and is served, but no new checkpoint can be made: "            \
+    "BGREWRITEAOF does not help. Do not stop ackd before the queues are drained or copied to "     \
+    "another server; otherwise restore a backup, or run ackd-check --salvage on a copy of the "    \
     "directory. Check the disk."
+#define NO_START "The next start would be refused. "
+#define NO_START_BUT                                                                               \
+    "The next start would be refused, unless the checkpoint before it is whole and no file of "    \
+    "the log behind that was used again. "
 
 // ---- remembering
 
@@ -173,11 +178,11 @@ void scrub_found_checkpoint(struct scrub *scrub) {
         if (!note_place(scrub, SCRUB_OF_CHECKPOINT, "records", header->generation,
                         checkpoint->records_offset))
             return;
-        trace_event(scrub->trace, TRACE_WARNING, "scrub.checkpoint_damaged",
-                    "Scrub: the checkpoint %s is damaged at offset %llu (%s). " KEEP_RUNNING,
-                    state_file_name(checkpoint->name),
-                    (unsigned long long)checkpoint->records_offset,
-                    err_name(checkpoint->records_err));
+        trace_event(
+            scrub->trace, TRACE_WARNING, "scrub.checkpoint_damaged",
+            "Scrub: the checkpoint %s is damaged at offset %llu (%s). " NO_START_BUT KEEP_RUNNING,
+            state_file_name(checkpoint->name), (unsigned long long)checkpoint->records_offset,
+            err_name(checkpoint->records_err));
         return;
     }
     // A fold reads neither headers nor kept table again: both are in memory.
@@ -227,11 +232,11 @@ void scrub_found_segment(struct scrub *scrub, const struct log_audit_result *res
     case LOG_AUDIT_HEADER:
         if (covered) move_out(scrub, result->sequence);
         found_segment(scrub, result, "the header, and its copy,",
-                      covered ? MOVED_OUT : KEEP_RUNNING);
+                      covered ? MOVED_OUT : NO_START KEEP_RUNNING);
         return;
     case LOG_AUDIT_BATCH:
         // Meanwhile it may have come to be covered: nobody reads its batches any more.
-        if (!covered) found_segment(scrub, result, "a batch", KEEP_RUNNING);
+        if (!covered) found_segment(scrub, result, "a batch", NO_START KEEP_RUNNING);
         break;
     }
     if (!result->has_damaged_copy) return;
