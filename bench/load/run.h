@@ -69,7 +69,8 @@ struct run {
     struct conn admin; // for preparing and verifying, never used while measuring
     struct job_maker maker;
     struct ledger ledger;
-    char *payload; // scratch, one job
+    char *payload;   // scratch, one job
+    uint64_t *slots; // of a workload that has some (memory_new in `prepare`); the run frees it
     char queue[RUN_KEY_BYTES];
     char processing[RUN_KEY_BYTES];
     struct role roles[RUN_ROLES_MAX];
