@@ -131,7 +131,7 @@ void run_record(struct run *run, size_t series, uint64_t due_ns) {
 void run_fault(struct run *run, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fputs("bench_load: wrong: ", stderr);
+    fputs("bench: wrong: ", stderr);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);

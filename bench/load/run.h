@@ -13,7 +13,8 @@
 // A closed loop with a pipeline sends a batch, waits for all of its replies and sends the next.
 //
 // Failure modes: a lost connection ends the program; error replies are counted and make the exit
-// code 1; a run without progress for --patience seconds is given up and the missing jobs are lost.
+// code 1; SIGTERM ends the window early; a run without progress for --patience seconds is given up
+// and the missing jobs are lost.
 #ifndef ACKD_BENCH_LOAD_RUN_H
 #define ACKD_BENCH_LOAD_RUN_H
 

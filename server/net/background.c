@@ -30,7 +30,8 @@ static void fold_if_wanted(struct server *server) {
     if (folder_is_busy(&server->folder) || server->is_stopping) return;
     const int64_t now_ms = engine_now_ms(server->engine);
     const bool is_asked = saving_wanted(saving);
-    if (!is_asked && !store_wants_fold(server->store, now_ms)) return;
+    const bool is_due = server->options->folds && store_wants_fold(server->store, now_ms);
+    if (!is_asked && !is_due) return;
     struct fold *fold = store_fold_begin(server->store, now_ms);
     if (fold == NULL && !is_asked) return;
     const int64_t monotonic_us = engine_monotonic_us(server->engine);
