@@ -71,8 +71,8 @@ def lrange(bench, peer, jobs):
     watch.reset_peak(peer)
     before = peer.resident_memory()
     with watch.Probe(bench.load, peer) as probe:
-        line = [*load, "--connections", "1", "--list", str(count), "--run", str(RUN), "--count", "1"]
-        report = bench.run_load(peer, line)
+        line = [*load, "--connections", "1", "--list", str(count), "--count", "1"]
+        report = bench.run_load(peer, [*line, "--run", str(RUN)])
     return {
         "seconds": report["latency"]["lrange"]["max_us"] / 1e6,
         "jobs": count,

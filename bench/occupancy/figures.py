@@ -89,7 +89,7 @@ def steady_rows(names, load, measured):
     add("checkpoint files, most", "MB", lambda m: m["checkpoints"] / MB)
     add("written / payloads added", "times", lambda m: m["amplification"])
     add("moved by the cleaner / payloads added", "times", lambda m: m["relocated"])
-    rows.add_ping("it", lambda m: m["ping"])
+    rows.add_ping("it", lambda m: m["ping"], PING_AIMS if steady.LOADS[load].rate else ("", ""))
     return rows.lines
 
 

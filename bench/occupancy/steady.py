@@ -27,6 +27,9 @@ class Load:
     title: str
     command: str  # that adds a job
     live_share: float = 1  # of --live
+    workload: str = ""  # if it is not named as the load
+    size: int = 0  # otherwise --size
+    rate: int = 0  # commands a second; otherwise as many as can be
 
 
 LOADS = {
@@ -34,6 +37,8 @@ LOADS = {
     "random": Load("random deletes (HSET, HDEL)", "hset"),
     "old": Load("one old job in 50,000", "lpush", 0.2),
     "strings": Load("strings written over (SET)", "set"),
+    # Where a client sees what checkpoints and the cleaner do, and not how long a full queue is.
+    "calm": Load("random deletes, 10 k jobs of 4 KB a second", "hset", 0.05, "random", 4096, 20000),
 }
 
 
@@ -43,7 +48,6 @@ class Sampler(threading.Thread):
     def __init__(self, peer, command):
         super().__init__(daemon=True)
         self.peer, self.command = peer, command
-        self.written = watch.Written(peer.process.pid)
         self.samples, self.problem = [], None
         self.is_over = threading.Event()
 
@@ -59,7 +63,7 @@ class Sampler(threading.Thread):
         sample = {
             "at": time.monotonic(),
             "disk": watch.disk_bytes(self.peer.data),
-            "written": self.written.sample(),
+            "written": watch.written_bytes(self.peer.data),
             "added": int(stats.split(",")[0].split("=")[1]),
         }
         if self.peer.name == "ackd":
@@ -75,12 +79,23 @@ def live_jobs(bench, load):
     return max(int(bench.arguments.live * LOADS[load].live_share), 1000)
 
 
+def size_of(bench, load):
+    return LOADS[load].size or bench.arguments.size
+
+
+def shape_of(load):
+    """How the load is put on the server."""
+    rate = LOADS[load].rate
+    shape = ("--rate", str(rate), "--connections", "50", "--pipeline", "4") if rate else SHAPE
+    return ["--workload", f"churn-{LOADS[load].workload or load}", *shape]
+
+
 def run_watched(bench, peer, load):
     """The load with a sampler and, as soon as it is warm, a PING client beside it."""
-    live, size = live_jobs(bench, load), bench.arguments.size
+    live = live_jobs(bench, load)
     seconds, warm = bench.arguments.seconds, bench.arguments.seconds / 2
     sampler = Sampler(peer, LOADS[load].command)
-    line = ["--workload", f"churn-{load}", *SHAPE, "--size", str(size), "--live", str(live)]
+    line = [*shape_of(load), "--size", str(size_of(bench, load)), "--live", str(live)]
     line += ["--seconds", str(seconds), "--warmup", str(warm), "--keep"]
     sampler.start()
     with subprocess.Popen(
@@ -115,13 +130,13 @@ def figures_of(bench, peer, load, samples):
     busy = [b for a, b in zip(samples, samples[1:]) if b["added"] > a["added"]]
     window = [s for s in busy if s["at"] > busy[-1]["at"] - bench.arguments.seconds * 0.9]
     first, last = window[0], window[-1]
-    added_bytes = (last["added"] - first["added"]) * bench.arguments.size
+    added_bytes = (last["added"] - first["added"]) * size_of(bench, load)
     figures = {
         "amplification": (last["written"] - first["written"]) / added_bytes,
         "disk": max(s["disk"] for s in window),
     }
     if peer.name != "ackd":
-        live = live_jobs(bench, load) * bench.arguments.size
+        live = live_jobs(bench, load) * size_of(bench, load)
         figures["times_live"] = figures["disk"] / live
         return figures
     segment = int(peer.info("durability")["log_segment_bytes"])
@@ -168,7 +183,7 @@ def measure_cost(bench, load, is_with):
     options = ["--log-give-back", "no"]
     options += [] if is_with else ["--log-fold", "no", "--log-clean-rate", "0"]
     with bench.peer("ackd", 0, slots, options=options) as peer:
-        load_line = ["--workload", f"churn-{load}", *SHAPE, "--size", str(size)]
+        load_line = [*shape_of(load), "--size", str(size)]
         load_line += ["--live", str(live), "--seconds", str(seconds), "--warmup", "1"]
         report = bench.run_load(peer, load_line)
         info = peer.info("durability")
