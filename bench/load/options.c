@@ -47,7 +47,7 @@ static const struct row rows[] = {
     {"--pending", "N", "xautoclaim: entries that are pending (10)", AT(pending_len), 1, 10000000, KIND_COUNT},
     {"--live", "N", "churn: jobs that are alive all the time (100000)", AT(live_len), 1, COUNT_MAX, KIND_COUNT},
     {"--old-every", "N", "churn-old: one job in so many stays (50000)", AT(old_every), 1, COUNT_MAX, KIND_COUNT},
-    {"--run", "N", "number that is written into the jobs, so that a drain knows those of a fill; 0: one of its own (0)", AT(run), 0, UINT32_MAX, KIND_COUNT},
+    {"--run", "N", "number in the jobs, by which drain knows those of a fill; 0: a new one (0)", AT(run), 0, UINT32_MAX, KIND_COUNT},
     {"--min-idle", "MS", "xautoclaim: entries that may be claimed, 0: all (0)", AT(min_idle_ms), 0, 1e12, KIND_COUNT},
     {"--prefix", "TEXT", "of all keys used (bench:)", AT(prefix), .kind = KIND_TEXT},
     {"--patience", "S", "give up after so long without progress (15)", AT(patience_s), 1, 3600, KIND_REAL},

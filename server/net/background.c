@@ -4,7 +4,9 @@
 
 #include "server/net/server_state.h"
 
-enum { FOLD_HURRY_SEGMENTS = 8 }; // so many sealed and not folded: no more rests
+// So many sealed and not folded: no rests. Segments that wait for a checkpoint are disk that is
+// taken for nothing, and what is written during a fold waits for the next one.
+enum { FOLD_HURRY_SEGMENTS = 2 };
 
 static void on_slot_made(void *context) {
     struct server *server = context;

@@ -6,7 +6,11 @@
 
 #include "proto/base/must.h"
 
-enum { US_PER_MS = 1000, TIMER_MAX_US = 1000000 };
+enum {
+    US_PER_MS = 1000,
+    TIMER_MAX_US = 1000000,
+    STEPS_PER_TURN = 4, // that are due: a long turn of the loop is late for some
+};
 
 void cleaning_init(struct cleaning *cleaning, uv_loop_t *loop, struct cleaner *cleaner,
                    void (*due)(void *context), void *context) {
@@ -37,7 +41,8 @@ static void on_timer(uv_timer_t *timer) {
 
 void cleaning_step(struct cleaning *cleaning, int64_t now_us) {
     if (cleaning->read != NULL) return;
-    cleaning->read = cleaner_step(cleaning->cleaner, now_us);
+    for (int i = 0; i < STEPS_PER_TURN && cleaning->read == NULL; i++)
+        cleaning->read = cleaner_step(cleaning->cleaner, now_us);
     if (cleaning->read != NULL) {
         must(uv_queue_work(cleaning->loop, &cleaning->work, run, ran) == 0);
         return;

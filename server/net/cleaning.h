@@ -22,7 +22,8 @@ struct cleaning {
 void cleaning_init(struct cleaning *cleaning, uv_loop_t *loop, struct cleaner *cleaner,
                    void (*due)(void *context), void *context);
 
-// Takes a step if one is due, and sees to it that `due` is called for the next one.
+// Takes the steps that are due, a few at a time, and sees to it that `due` is called for the next
+// one.
 void cleaning_step(struct cleaning *cleaning, int64_t now_us);
 bool cleaning_is_busy(const struct cleaning *cleaning); // a read is on the pool
 
