@@ -36,6 +36,7 @@ static enum err replay_record(void *context, const struct log_record *record) {
     if (MUTANT(ACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_ACK) return ERR_NONE;
     if (MUTANT(DELIVERY_NOT_REPLAYED) && record->type == EFFECT_GROUP_DELIVER) return ERR_NONE;
     if (MUTANT(NACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_NACK) return ERR_NONE;
+    if (MUTANT(RELOCATION_NOT_REPLAYED) && record->type == EFFECT_RELOCATE) return ERR_NONE;
     if (MUTANT(SENT_ID_NOT_REPLAYED) && record->type == EFFECT_STREAM_IDMP) return ERR_NONE;
     struct effect_outcome outcome;
     struct fault cause = {0};
@@ -125,6 +126,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
     store->folds.options = options->fold;
     store->folds.seed = options->log.seed;
     store->folds.retry_ms = INT64_MIN;
+    reads_init(&store->reads, options->cold_read_cache_bytes);
     store->space =
         (struct blob_space){.context = store, .lsn_at = space_lsn_at, .locate = space_locate};
     // Every database the format can name exists: a log written with more databases than are
@@ -151,6 +153,7 @@ void store_close(struct store *store) {
     must(!store->txn.is_open && store->folds.running == NULL);
     cleaner_free(store->cleaner);
     state_checkpoint_deinit(&store->checkpoint);
+    reads_deinit(&store->reads);
     keyspace_free(store->keyspace);
     log_close(store->log);
     buf_deinit(&store->meta);
@@ -202,20 +205,22 @@ struct slice store_resident(const struct store *store, const struct blob *blob) 
     return log_resident(store->log, blob_slot(blob), blob_offset(blob), blob_len(blob));
 }
 
+void store_tell_unreadable(struct store *store, const struct blob *blob, enum err err) {
+    if (err == ERR_CORRUPT) store->stats.corrupt_reads++;
+    trace_event(
+        store->trace, TRACE_WARNING, "store.read_failed",
+        "A value of %zu bytes at offset %u of seg-%06u cannot be read (%s). It is reported to "
+        "the client and not served. Check the disk, then run ackd-check on the data directory.",
+        blob_len(blob), blob_offset(blob), blob_slot(blob), err_name(err));
+}
+
 enum err store_read(struct store *store, const struct blob *blob, char *into) {
     must(blob_kind(blob) == BLOB_REF);
-    const uint32_t slot = blob_slot(blob);
-    const uint32_t offset = blob_offset(blob);
-    const enum err err = log_read(store->log, slot, offset, blob_len(blob), blob->hash, into);
+    const enum err err =
+        log_read(store->log, blob_slot(blob), blob_offset(blob), blob_len(blob), blob->hash, into);
     store->stats.disk_reads++;
-    if (err == ERR_CORRUPT) store->stats.corrupt_reads++;
-    if (err != ERR_NONE) {
-        trace_event(
-            store->trace, TRACE_WARNING, "store.read_failed",
-            "A value of %zu bytes at offset %u of seg-%06u cannot be read (%s). It is reported to "
-            "the client and not served. Check the disk, then run ackd-check on the data directory.",
-            blob_len(blob), offset, slot, err_name(err));
-    }
+    store->stats.disk_read_bytes += blob_len(blob);
+    if (err != ERR_NONE) store_tell_unreadable(store, blob, err);
     return err;
 }
 

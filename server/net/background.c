@@ -1,5 +1,6 @@
-// What the loop has others do meanwhile: slots made, checkpoints folded, segments cleaned, the
-// disk's room looked at. Each has at most one job away; a stop waits for those, and begins none.
+// What the loop has others do meanwhile: slots made, checkpoints folded, segments cleaned, cold
+// payloads read, the disk's room looked at. Each has at most one job away (READINGS_MAX of
+// readings); a stop waits for those, and begins none.
 #define _POSIX_C_SOURCE 200809L // uv.h
 
 #include "server/net/server_state.h"
@@ -15,6 +16,12 @@ static void on_slot_made(void *context) {
     engine_durable(server->engine, log_durable_lsn(server->log));
 }
 
+static void on_read(void *context, struct store_reading *reading) {
+    struct server *server = context;
+    server_set_time(server);
+    engine_read(server->engine, reading);
+}
+
 // ---- checkpoints
 
 static void on_folded(void *context, struct fold *fold, enum err err, const struct fault *fault) {
@@ -22,6 +29,7 @@ static void on_folded(void *context, struct fold *fold, enum err err, const stru
     server_set_time(server);
     const int64_t now_ms = engine_now_ms(server->engine);
     store_fold_end(server->store, fold, err, fault, now_ms);
+    engine_note_background(server->engine, 0);
     saving_ended(engine_saving(server->engine), err, now_ms, engine_monotonic_us(server->engine));
     // Segments may have been given back.
     if (!server->is_failed) engine_durable(server->engine, log_durable_lsn(server->log));
@@ -63,6 +71,7 @@ static void on_disk_told(void *context, const struct vfs_space *space) {
 void background_init(struct server *server) {
     uv_loop_t *loop = &server->loop;
     slot_maker_init(&server->slot_maker, loop, server->log, on_slot_made, server);
+    reader_init(&server->reader, loop, server->store, on_read, server);
     folder_init(&server->folder, loop, on_folded, server);
     cleaning_init(&server->cleaning, loop, store_cleaner(server->store), on_cleaner_due, server);
     disk_watch_init(&server->disk_watch, loop, server->log, on_disk_told, server);
@@ -78,12 +87,18 @@ void background_start(struct server *server) {
     fold_if_wanted(server);
 }
 
+void background_read(struct server *server) {
+    if (!server->is_stopping) reader_start(&server->reader);
+}
+
 void background_tick(struct server *server) {
     if (server->log == NULL || server->is_stopping) return;
+    engine_note_background(server->engine, folder_held_bytes(&server->folder));
     disk_watch_tick(&server->disk_watch, engine_monotonic_us(server->engine));
 }
 
 bool background_is_busy(const struct server *server) {
     return slot_maker_is_busy(&server->slot_maker) || folder_is_busy(&server->folder) ||
-           cleaning_is_busy(&server->cleaning) || disk_watch_is_busy(&server->disk_watch);
+           cleaning_is_busy(&server->cleaning) || reader_is_busy(&server->reader) ||
+           disk_watch_is_busy(&server->disk_watch);
 }

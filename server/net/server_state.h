@@ -16,6 +16,7 @@
 #include "server/net/folder.h"
 #include "server/net/listener.h"
 #include "server/net/loader.h"
+#include "server/net/reader.h"
 #include "server/net/server.h"
 #include "server/net/slot_maker.h"
 
@@ -52,6 +53,7 @@ struct server {
     struct folder folder;
     struct cleaning cleaning;
     struct disk_watch disk_watch;
+    struct reader reader;
 
     uv_check_t check;     // after the sockets of a turn were read
     uv_idle_t idle;       // runs while the engine has work: the loop must not wait for sockets then
@@ -91,6 +93,7 @@ void loading_tick(struct server *server); // tells engine and operator how far i
 void background_init(struct server *server);
 void background_clean(struct server *server); // in each turn, before the flush
 void background_start(struct server *server); // in each turn, behind it
+void background_read(struct server *server);  // behind what was sent, which may want more
 void background_tick(struct server *server);  // also without a log
 bool background_is_busy(const struct server *server);
 

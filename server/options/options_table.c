@@ -47,6 +47,8 @@ static const struct option rows[] = {
      .brief = "Most bytes of one unfinished request"},
     {.name = "cluster-enabled", .kind = OPTION_KIND_BOOL, .field = OPTION_NO_FIELD, .standard = "no",
      .flags = OPTION_FIXED, .brief = "there is no cluster mode"},
+    {.name = "cold-read-cache", .kind = OPTION_KIND_BYTES, .field = FIELD(cold_read_cache_bytes), .standard = "16mb",
+     .min = 0, .max = MEMORY_MAX, .brief = "Memory for bytes of the log that were read ahead, for backlogs beyond log-tail-size"},
     {.name = "daemonize", .kind = OPTION_KIND_BOOL, .field = OPTION_NO_FIELD, .standard = "no",
      .flags = OPTION_FIXED, .brief = "the process stays in the foreground; let systemd or a container run it"},
     {.name = "databases", .kind = OPTION_KIND_INTEGER, .field = FIELD(databases), .standard = "16",

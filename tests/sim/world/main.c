@@ -162,6 +162,8 @@ static void print_figures(const struct shared *shared, double seconds) {
            " checkpoints, %" PRIu64 " values relocated\n",
            figures->crashes, figures->nested, figures->faults, figures->forks, figures->rotten,
            figures->refused, figures->quiet, figures->folds, figures->relocated);
+    printf("%" PRIu64 " readings of cold values, %" PRIu64 " values answered as errors\n",
+           figures->readings, figures->excused);
 }
 
 // ---- arguments

@@ -13,6 +13,7 @@
 #include "server/engine/call.h"
 #include "server/engine/engine.h"
 #include "server/options/options.h"
+#include "storage/reading.h"
 #include "storage/store.h"
 #include "tests/sim/workload/workload.h"
 #include "tests/sim/world/ledger.h"
@@ -60,7 +61,8 @@ struct peer {
     size_t seen; // ... and of those the engine has dealt with
     bool is_paused;
     enum peer_reading reading;
-    struct buf owed; // written by the engine, not delivered yet
+    struct buf owed;   // written by the engine, not delivered yet
+    struct buf excuse; // an error that comes in the place of a value, as far as it has come
     struct peer_mark *marks;
     size_t mark_first;
     size_t mark_count;
@@ -69,10 +71,11 @@ struct peer {
     struct worker *worker; // NULL: says what the workload draws
 };
 
-// A job of the log thread, or of the one that makes slots.
+// A job of the log thread, of the one that makes slots, or of those that read.
 struct world_job {
     struct log_flush *flush;
     struct log_slots *slots;
+    struct store_reading *reading;
     bool has_run;
     enum err err;
 };
@@ -101,10 +104,12 @@ struct world {
     unsigned slices;               // of each fold
     struct cleaner_read *cleaning; // a read that is out; NULL: none
     bool cleaning_has_run;
+    struct world_job readers[READINGS_MAX];
     uint64_t salt; // two starts must not have the same seed
     enum log_sync_method sync_method;
     unsigned slots_ahead;
     size_t tail_bytes;
+    size_t cold_read_cache_bytes;
     uint64_t recovered; // frames this process found
     bool is_stopping;   // SHUTDOWN was asked for
     bool is_broken;     // the log is: some steps more, then the process ends
@@ -162,6 +167,10 @@ bool machine_slots_begin(struct world *world);
 bool machine_slots_run(struct world *world);
 bool machine_slots_end(struct world *world);
 bool machine_seal(struct world *world);
+// Steps of one of those that read.
+bool machine_read_begin(struct world *world);
+bool machine_read_run(struct world *world, size_t reader);
+bool machine_read_end(struct world *world, size_t reader);
 void machine_run(struct world *world); // a turn of the engine
 // All is executed, flushed and delivered. False: the machine has died or the log is broken.
 bool machine_settle(struct world *world);
@@ -199,6 +208,7 @@ void peer_wait_end(struct peer *peer);
 void witness_see(void *context, enum engine_seen what, const struct call *call, struct slice reply);
 // Frames that were committed are known from now on.
 void witness_note_commits(struct world *world);
+void witness_read(void *context, const struct blob *blob, char *into);
 // Whether no cut can take the first so many frames any more: the disk is asked, not the log.
 bool witness_is_safe(struct world *world, uint64_t frames);
 

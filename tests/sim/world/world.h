@@ -58,6 +58,8 @@ struct world_figures {
     uint64_t folds;     // checkpoints that were made
     uint64_t relocated; // values that the cleaner moved
     uint64_t quiet;     // moments at which everything was checked
+    uint64_t readings;  // of cold values, begun
+    uint64_t excused;   // values that could not be read, and were an error in their place
 };
 
 // Runs. Ends the process with WORLD_EXIT_BROKEN when a promise is broken, the verdict in `story`.
