@@ -12,6 +12,7 @@ SHAPE = ("--connections", "50", "--pipeline", "16")
 RANGE_JOBS = 1000000
 RESTART_SECONDS = 600
 IDLE_SECONDS = 3
+FOLD_BYTES = 160 << 20  # two segments and more
 PATIENCE = ("--patience", "120")
 RECORD_BYTES = 64  # a bound for what a job's record has beside its payload, padding included
 
@@ -46,8 +47,25 @@ def memory(peer):
     }
 
 
+def settle(peer):
+    """Waits until what the fill has set going is over: folds, rewrites."""
+    while peer.info("persistence")["aof_rewrite_in_progress"] != "0":
+        time.sleep(0.1)
+    while peer.name == "ackd" and peer.info("durability")["checkpoint_in_progress"] != "0":
+        time.sleep(0.1)
+
+
 def rewrite(bench, peer):
-    """A checkpoint, or a rewrite of redis' log, with a PING client beside it."""
+    """A checkpoint, or a rewrite of redis' log, with a PING client beside it.
+
+    ackd folds what was sealed since the last time, so there is something, in a list of its own.
+    """
+    if peer.name == "ackd":
+        peer.ask("CONFIG SET log-fold no")
+        count = str(FOLD_BYTES // bench.arguments.size)
+        more = ["--workload", "enqueue", *SHAPE, "--size", str(bench.arguments.size)]
+        bench.run_load(peer, [*more, "--count", count, "--prefix", "more:", "--keep"])
+        time.sleep(1)
     watch.reset_peak(peer)
     before = peer.resident_memory()
     with watch.Probe(bench.load, peer) as probe:
@@ -57,6 +75,8 @@ def rewrite(bench, peer):
             time.sleep(0.05)
         seconds = time.monotonic() - begin
         time.sleep(max(0.0, 1.0 - seconds))
+    if peer.name == "ackd":
+        peer.ask("CONFIG SET log-fold yes")
     return {
         "seconds": seconds,
         "ping": probe.latency,
@@ -122,6 +142,7 @@ def measure_one(bench, name):
         full = memory(peer)
         figures["memory"] = full
         figures["memory_each"] = {k: (full[k] - empty[k]) / jobs for k in ("used", "resident")}
+        settle(peer)
         with watch.Probe(bench.load, peer) as probe:
             time.sleep(IDLE_SECONDS)
         figures["idle_ping"] = probe.latency
