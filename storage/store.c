@@ -7,6 +7,7 @@
 #include "storage/cleaner.h"
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
+#include "storage/scrub.h"
 #include "storage/store_state.h"
 
 static uint64_t space_lsn_at(void *context, uint32_t slot, uint32_t offset) {
@@ -144,6 +145,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
     }
     recovery->keys = store_key_count(store);
     store->cleaner = cleaner_new(store, store->trace);
+    store->scrub = scrub_new(store, store->trace);
     *out = store;
     return ERR_NONE;
 }
@@ -151,6 +153,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
 void store_close(struct store *store) {
     if (store == NULL) return;
     must(!store->txn.is_open && store->folds.running == NULL);
+    scrub_free(store->scrub);
     cleaner_free(store->cleaner);
     state_checkpoint_deinit(&store->checkpoint);
     reads_deinit(&store->reads);
@@ -170,6 +173,10 @@ const struct keyspace *store_keyspace(const struct store *store) {
 
 struct cleaner *store_cleaner(const struct store *store) {
     return store->cleaner;
+}
+
+struct scrub *store_scrub(const struct store *store) {
+    return store->scrub;
 }
 
 struct log *store_log(const struct store *store) {

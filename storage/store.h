@@ -15,6 +15,7 @@
 
 struct cleaner;
 struct consumer;
+struct scrub;
 struct store;
 
 // How checkpoints are made; zeros: as is best.
@@ -54,6 +55,7 @@ const struct keyspace *store_keyspace(const struct store *store);
 struct log *store_log(const struct store *store);
 // Its owner makes it step; store_close frees it.
 struct cleaner *store_cleaner(const struct store *store);
+struct scrub *store_scrub(const struct store *store); // likewise
 
 // Called after each applied effect, while its transaction is open: wakes waiters, counts, notifies.
 // It must not change the store.
@@ -98,9 +100,9 @@ enum err store_blob_equals(struct store *store, const struct blob *blob, struct 
 
 struct fold;
 
-// Whether a checkpoint would be worth it (enough of the log is sealed, or would be given back, or
-// the disk is full and anything is), and the last try, if it failed, is long enough ago. Looks at
-// all segments once for each one that is sealed.
+// Whether a checkpoint would be worth it (enough of the log is sealed, or would be given back; the
+// disk is full and anything is; or it would mend what the scrub has found), and the last try, if it
+// failed, is long enough ago. Looks at all segments once for each one that is sealed.
 bool store_wants_fold(struct store *store, int64_t now_ms);
 // NULL: one runs already, the log is broken, or there is nothing to cover.
 struct fold *store_fold_begin(struct store *store, int64_t now_ms);

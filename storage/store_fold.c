@@ -3,6 +3,7 @@
 #include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "storage/fold.h"
+#include "storage/scrub_state.h"
 #include "storage/store_state.h"
 
 enum {
@@ -45,11 +46,23 @@ static void count_freeable(struct store *store) {
     folds->counted_lsn = sealed_lsn;
 }
 
+// Whether there is a whole segment, however short, that the checkpoint does not cover.
+static bool has_foldable(const struct store *store) {
+    const struct log *log = store->log;
+    for (size_t i = log_segment_count(log); i-- > 0;) {
+        const struct log_segment_use use = log_segment_at(log, i);
+        if (use.sequence * log_segment_bytes(log) < log_sealed_lsn(log))
+            return use.end_lsn > store->checkpoint.header.lsn;
+    }
+    return false;
+}
+
 bool store_wants_fold(struct store *store, int64_t now_ms) {
     const struct store_folds *folds = &store->folds;
     if (folds->running != NULL || now_ms < folds->retry_ms || log_is_broken(store->log))
         return false;
     if (log_sealed_lsn(store->log) <= folds->vain_lsn) return false;
+    if (scrub_wants_fold(store->scrub) && has_foldable(store)) return true;
     count_freeable(store);
     const size_t segment_bytes = log_segment_bytes(store->log);
     const uint64_t gain_bytes = foldable_bytes(store) + folds->freeable * segment_bytes;
@@ -90,6 +103,7 @@ struct fold *store_fold_begin(struct store *store, int64_t now_ms) {
                                    .salt = draw_salt(store),
                                    .wall_ms = now_ms};
     folds->running = fold_new(&task);
+    scrub_note_fold(store->scrub);
     folds->begun_ms = now_ms;
     folds->begun_lsn = log_sealed_lsn(store->log);
     folds->begun_growth_bytes = folds->growth_bytes;
@@ -128,6 +142,7 @@ static void install(struct store *store, struct fold *fold) {
     folds->freeable = 0;
     folds->counted_empty = count_empty(store);
     folds->counted_lsn = log_sealed_lsn(store->log);
+    scrub_note_checkpoint(store->scrub);
     store_note_checkpoint_bytes(store);
     const struct state_header *header = &store->checkpoint.header;
     trace_event(store->trace, TRACE_NOTICE, "store.folded",

@@ -76,6 +76,7 @@ struct store {
     struct store_stats stats;
     struct cleaner *cleaner;
     struct reads reads;
+    struct scrub *scrub;
 
     struct txn txn; // one at a time
     // Scratch of the transaction: kept between transactions so that the hot path allocates nothing.

@@ -95,6 +95,12 @@
     X(RELOCATION_UNCHECKED,         "cleaner",  "a value is written again though another stands in its place by now")     \
     X(RELOCATION_OFF_BY_ONE,        "cleaner",  "a value that is moved takes its neighbour's place")                      \
     X(RELOCATION_NOT_REPLAYED,      "cleaner",  "what was moved is back at its old place after a start")                  \
+    /* scrubbing */                                                                                                       \
+    X(SCRUB_SKIPS_ITEM,             "scrub",    "of payloads that are read at once the last one is not verified")         \
+    X(SCRUB_BELIEVES_ALL,           "scrub",    "no payload is verified")                                                 \
+    X(SCRUB_BELIEVES_LOG,           "scrub",    "no batch is verified")                                                   \
+    X(SCRUB_BELIEVES_CHECKPOINT,    "scrub",    "the records of a checkpoint are not verified")                           \
+    X(SCRUB_TELLS_OF_GONE,          "scrub",    "what was removed while it was read is told of as damaged")               \
     /* fences */                                                                                                          \
     X(REPLY_NOT_FENCED,             "fences",   "replies leave at once")                                                  \
     X(FENCE_ONE_BATCH_LOW,          "fences",   "a reply waits for the batch before its own")                             \

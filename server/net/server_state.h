@@ -9,7 +9,6 @@
 #include "proto/base/clock.h"
 #include "proto/base/link.h"
 #include "proto/base/trace.h"
-#include "server/net/cleaning.h"
 #include "server/net/committer.h"
 #include "server/net/disk_watch.h"
 #include "server/net/flusher.h"
@@ -19,6 +18,7 @@
 #include "server/net/reader.h"
 #include "server/net/server.h"
 #include "server/net/slot_maker.h"
+#include "server/net/stepper.h"
 
 enum { SERVER_SIGNALS = 3, RUN_ID_DIGITS = 40, EXECUTABLE_MAX = 4096, OS_MAX = 192 };
 
@@ -51,7 +51,8 @@ struct server {
     struct committer committer;
     struct slot_maker slot_maker;
     struct folder folder;
-    struct cleaning cleaning;
+    struct stepper cleaner;
+    struct stepper scrub;
     struct disk_watch disk_watch;
     struct reader reader;
 
@@ -91,7 +92,7 @@ void loading_tick(struct server *server); // tells engine and operator how far i
 // ---- background.c: once there is a log
 
 void background_init(struct server *server);
-void background_clean(struct server *server); // in each turn, before the flush
+void background_step(struct server *server);  // in each turn, before the flush
 void background_start(struct server *server); // in each turn, behind it
 void background_read(struct server *server);  // behind what was sent, which may want more
 void background_tick(struct server *server);  // also without a log

@@ -3,7 +3,7 @@
 // Happy path: the sockets' callbacks feed the engine; then, once per turn (uv_check), in this
 // order:
 //   1. engine_run: requests left over, waiters whose time is up;
-//   2. the cleaner takes a step, if one is due;
+//   2. the cleaner and the scrub take a step each, if one is due;
 //   3. what was written is flushed: at once if the disk is fast (committer.h), else handed to the
 //      log thread, so that the disk works while we do the rest;
 //   4. replies that may leave are written;
@@ -221,7 +221,7 @@ void server_turn(struct server *server) {
         engine_run(server->engine);
         resume_who_may_ask_again(server);
         if (server->log != NULL) {
-            background_clean(server);
+            background_step(server);
             flush_what_is_open(server);
             background_start(server);
         }

@@ -99,6 +99,7 @@ static void start_engine(struct world *world) {
     };
     world->engine = engine_new(&options);
     clean_begin(world);
+    scrub_begin(world);
 }
 
 // The process is no more; what it had written is where it was.
@@ -109,6 +110,7 @@ static void end_process(struct world *world) {
     world->engine = NULL;
     fold_forget(world);
     clean_forget(world);
+    scrub_forget(world);
     struct log *log = world->store == NULL ? NULL : store_log(world->store);
     struct world_job *flusher = &world->flusher;
     if (flusher->flush != NULL)

@@ -6,6 +6,7 @@
 //   worker.c   jobs and the account of them     mirror.c   the naive model of all of it
 //   crew.c     jobs of a consumer group
 //   folds.c    checkpoints, made meanwhile       cleaning.c  the cleaner, likewise
+//   scrubbing.c  the scrub, likewise, and on copies that rot
 #ifndef ACKD_TESTS_SIM_WORLD_STATE_H
 #define ACKD_TESTS_SIM_WORLD_STATE_H
 
@@ -105,7 +106,10 @@ struct world {
     struct cleaner_read *cleaning; // a read that is out; NULL: none
     bool cleaning_has_run;
     struct world_job readers[READINGS_MAX];
-    uint64_t salt; // two starts must not have the same seed
+    struct scrub_read *scrubbing; // likewise
+    bool scrubbing_has_run;
+    bool scrub_may_fail; // what it has read in this pass may be wrong
+    uint64_t salt;       // two starts must not have the same seed
     enum log_sync_method sync_method;
     unsigned slots_ahead;
     size_t tail_bytes;
@@ -188,6 +192,19 @@ void clean_begin(struct world *world); // the process has started
 void clean_go_on(struct world *world);
 void clean_forget(struct world *world); // the process ends
 
+// ---- scrubbing.c
+
+void scrub_begin(struct world *world); // the process has started
+// Makes a step of the scrub, or of its read.
+void scrub_go_on(struct world *world);
+void scrub_forget(struct world *world); // the process ends
+// Flips a bit in some value that is alive; false: there is none.
+bool scrub_rot_value(struct world *world, const struct store *store, struct memory_disk *disk);
+// A pass over a store at rest must find exactly the values that are damaged. Returns whether it
+// tells of anything else.
+bool scrub_check_copy(struct world *world, const struct store *store,
+                      const struct memory_disk *disk);
+
 // ---- peer.c
 
 void peer_connect(struct world *world, struct peer *peer);
@@ -222,6 +239,9 @@ void quiet_check(struct world *world); // after machine_settle
 void forks_cut(struct world *world);
 // A copy of a disk at rest is damaged: its start is refused, or it knows all.
 void forks_rot(struct world *world);
+// A copy of a disk at rest is started and damaged: the scrub tells of it, or the next start is as
+// good.
+void forks_scrub(struct world *world);
 // What a start found, of the run itself or of a copy.
 void forks_check_found(struct world *world, const struct store *store, uint64_t frames,
                        const char *who);

@@ -20,8 +20,8 @@ enum {
 };
 
 const char *const world_fault_names[WORLD_FAULTS] = {
-    "power", "kill",  "sync",  "write", "read", "full",  "short", "nested",
-    "rot",   "leave", "stall", "model", "jobs", "forks", "folds", "cleaning",
+    "power", "kill",  "sync",  "write", "read",  "full",  "short",    "nested", "rot",
+    "leave", "stall", "model", "jobs",  "forks", "folds", "cleaning", "scrub",
 };
 
 void world_broke(struct world *world, unsigned promise, const char *format, ...) {
@@ -345,7 +345,7 @@ static void act_quiet(struct world *world) {
 
 // ---- a step
 
-enum { WEIGHTS = 1480 };
+enum { WEIGHTS = 1540 };
 
 struct act {
     unsigned weight;
@@ -377,6 +377,9 @@ static void act_read(struct world *world) {
     if (machine_read_end(world, reader) || machine_read_run(world, reader)) return;
     (void)machine_read_begin(world);
 }
+static void act_scrub(struct world *world) {
+    scrub_go_on(world);
+}
 static void act_seal(struct world *world) {
     (void)machine_seal(world);
 }
@@ -395,7 +398,8 @@ static const struct act acts[] = {
     {60, act_slots},   {110, act_carry},      {90, act_run},       {60, act_time},
     {10, act_tick},    {5, act_seal},         {4, act_leave},      {4, act_stall},
     {4, act_fault},    {1, act_full},         {4, act_crash},      {5, act_quiet},
-    {1, act_fork},     {120, act_fold},       {60, act_clean},     {100, act_read},
+    {1, act_fork},     {120, act_fold},       {60, act_clean},     {60, act_scrub},
+    {100, act_read},
 };
 
 static bool has_grown_old(const struct world *world) {
