@@ -163,9 +163,10 @@ static void look_at_segments(struct cleaner *cleaner, int64_t now_us) {
     choice_end(choice);
     for (size_t i = 0; i < choice->count; i++)
         victim_add(cleaner, &choice->victims[i]);
+    const bool choice_is_empty = choice->count == 0;
     mem_free(choice);
-    cleaner->due_us = now_us + CLEANER_LOOK_GAP_US;
-    if (cleaner->victim_count == 0) return;
+    cleaner->due_us = now_us + (choice_is_empty ? CLEANER_LOOK_GAP_US : CLEANER_STEP_GAP_US);
+    if (choice_is_empty) return;
     trace_event(cleaner->trace, TRACE_VERBOSE, "cleaner.begun",
                 "cleaning %zu segments, the first of them %llu; %llu bytes beyond the bound",
                 cleaner->victim_count, (unsigned long long)cleaner->victims[0].sequence,
@@ -210,10 +211,14 @@ static uint64_t rate(const struct cleaner *cleaner) {
     return cleaner->rate_bytes > UINT64_MAX / times ? UINT64_MAX : cleaner->rate_bytes * times;
 }
 
-static int64_t step_gap_us(const struct cleaner *cleaner) {
+// When the next step is due. With much garbage steps that a busy loop was late for are made up for,
+// some of them: else the longer its turns are, the slower would be the cleaner, and the more is
+// written the longer they are.
+static int64_t next_step_us(const struct cleaner *cleaner, int64_t now_us) {
     const uint64_t segment_bytes = log_segment_bytes(cleaner->store->log);
     const bool is_urgent = cleaner->excess_bytes / segment_bytes >= CHOICE_SPARE_SEGMENTS;
-    return is_urgent ? CLEANER_STEP_GAP_US / GAP_SHARE : CLEANER_STEP_GAP_US;
+    if (!is_urgent) return now_us + CLEANER_STEP_GAP_US;
+    return later(cleaner->due_us, now_us - CLEANER_STEP_GAP_US) + CLEANER_STEP_GAP_US / GAP_SHARE;
 }
 
 int64_t cleaner_due_us(const struct cleaner *cleaner) {
@@ -273,7 +278,7 @@ static bool is_of_victim(const void *context, const struct blob *blob) {
 }
 
 static struct cleaner_read *step_walk(struct cleaner *cleaner, int64_t now_us) {
-    cleaner->due_us = later(now_us + step_gap_us(cleaner), cleaner->ready_us);
+    cleaner->due_us = later(next_step_us(cleaner, now_us), cleaner->ready_us);
     if (now_us >= cleaner->survey_us) note_survey(cleaner, now_us);
     drop_empty_victims(cleaner);
     if (cleaner->victim_count == 0) {
@@ -298,8 +303,9 @@ static void step_write(struct cleaner *cleaner, int64_t now_us) {
     }
     const uint64_t moved = cleaner->stats.relocated_bytes - before;
     const int64_t takes_us = (int64_t)(moved * US_PER_S / rate(cleaner));
-    cleaner->ready_us = later(cleaner->ready_us, now_us) + takes_us;
-    cleaner->due_us = later(now_us + step_gap_us(cleaner), cleaner->ready_us);
+    // A step that came late does not slow the rate down.
+    cleaner->ready_us = later(cleaner->ready_us, now_us - CLEANER_STEP_GAP_US) + takes_us;
+    cleaner->due_us = later(next_step_us(cleaner, now_us), cleaner->ready_us);
     cleaner->stage = CLEANER_WALKS;
 }
 

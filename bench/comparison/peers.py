@@ -23,6 +23,12 @@ REDIS_MODES = {
 }
 NAMES = [*REDIS_MODES, "ackd"]
 
+# Redis rewrites its log when it is twice as long as after the last time, as it does by default.
+REWRITES = {
+    mode: ["--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "64mb"]
+    for mode in REDIS_MODES
+}
+
 
 class PeerError(Exception):
     """A server cannot be started or does not answer; the text says what to do."""
@@ -42,18 +48,22 @@ def free_port():
 
 
 class Peer:
-    """One server of the comparison: `with Peer(...) as peer:` starts it and cleans up after it."""
+    """One server of the comparison: `with Peer(...) as peer:` starts it and cleans up after it.
 
-    def __init__(self, name, programs, base_dir, slots=2, delay_us=0):
+    `slots` 0: none are made before. `options`: arguments for the server, behind ours.
+    """
+
+    def __init__(self, name, programs, base_dir, slots=2, delay_us=0, options=()):
         self.name, self.programs, self.base_dir = name, programs, base_dir
-        self.slots, self.delay_us = slots, delay_us
+        self.slots, self.delay_us, self.options = slots, delay_us, options
         self.process = self.directory = self.log = None
         self.port = 0
+        self.start_seconds = START_SECONDS  # the longest a start may take
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix=f"ackd-bench-{self.name}-", dir=self.base_dir)
         try:
-            if self.name == "ackd":
+            if self.name == "ackd" and self.slots > 0:
                 self._prepare_slots()
             self._start(self._arguments(), self.delay_us)
         except BaseException:
@@ -70,6 +80,11 @@ class Peer:
             self.log.close()
             self.log = None
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def data(self):
+        """The server's data directory."""
+        return os.path.join(self.directory, "data")
 
     @property
     def unix_path(self):
@@ -91,6 +106,24 @@ class Peer:
                     return int(line.split()[1]) * 1024
         raise PeerError(f"{self.name}: /proc does not tell its memory")
 
+    def stop(self, is_killed=False):
+        """Ends the process, politely or not; `start_again` starts one on the same data."""
+        if is_killed:
+            self.process.kill()
+            self.process.wait()
+        else:
+            self.process.send_signal(signal.SIGTERM)
+            if self.process.wait(timeout=START_SECONDS) != 0:
+                raise PeerError(f"{self.name} did not stop cleanly:\n{self._last_words()}")
+        self.process = None
+
+    def start_again(self):
+        self._start(self._arguments(), self.delay_us)
+
+    def ask(self, line):
+        """The answer to an inline command: what stands behind its type."""
+        return self._ask(line)
+
     def cpu_seconds(self):
         with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
             fields = stat.read().rpartition(")")[2].split()
@@ -100,17 +133,17 @@ class Peer:
 
     def _arguments(self, slots_ahead=None):
         self.port = free_port()
-        data = os.path.join(self.directory, "data")
-        os.makedirs(data, exist_ok=True)
-        shared = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", data]
+        os.makedirs(self.data, exist_ok=True)
+        shared = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.data]
         shared += ["--unixsocket", self.unix_path]
         if self.name == "ackd":
             ahead = [] if slots_ahead is None else ["--log-segment-slots", str(slots_ahead)]
-            return [self.programs.ackd, *shared, *ahead]
+            return [self.programs.ackd, *shared, *ahead, *self.options]
         # No snapshots and no rewrite of the file: neither belongs to the work that is measured.
         return [
             *[self.programs.redis, *shared, "--save", "", "--auto-aof-rewrite-percentage", "0"],
             *REDIS_MODES[self.name],
+            *self.options,
         ]
 
     def _start(self, arguments, delay_us):
@@ -130,17 +163,17 @@ class Peer:
         self._wait_until_ready()
 
     def _wait_until_ready(self):
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise PeerError(f"{self.name} ended at its start:\n{self._last_words()}")
             try:
-                if self._ask("PING") == b"PONG":
+                if self._ask("DBSIZE").isdigit():  # an error while it loads its data
                     return
             except OSError:
                 pass
-            time.sleep(0.02)
-        raise PeerError(f"{self.name} did not answer PING within {START_SECONDS} s")
+            time.sleep(0.01)
+        raise PeerError(f"{self.name} did not answer DBSIZE within {self.start_seconds} s")
 
     def _prepare_slots(self):
         """Makes the segment slots the row will fill, and starts anew with the usual number ahead.
@@ -157,14 +190,11 @@ class Peer:
             if now > have:
                 have, deadline = now, time.monotonic() + SLOT_SECONDS
             time.sleep(0.05)
-        self.process.send_signal(signal.SIGTERM)
-        if self.process.wait(timeout=START_SECONDS) != 0:
-            raise PeerError(f"ackd did not stop cleanly:\n{self._last_words()}")
+        self.stop()
 
     def _slots_ready(self):
-        data = os.path.join(self.directory, "data")
         ready = 0
-        with os.scandir(data) as entries:
+        with os.scandir(self.data) as entries:
             for entry in entries:
                 # Fully written, not only reserved: a slot counts when its blocks are there.
                 if entry.name.startswith("seg-") and entry.stat().st_blocks * 512 >= SLOT_BYTES:

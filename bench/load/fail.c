@@ -14,7 +14,7 @@ void leave(enum exit_code code) {
 
 __attribute__((format(printf, 1, 0))) static void print_problem(const char *format,
                                                                 va_list arguments) {
-    fputs("bench_load: ", stderr);
+    fputs("bench: ", stderr);
     vfprintf(stderr, format, arguments);
 }
 
@@ -40,7 +40,7 @@ void fail_errno(const char *format, ...) {
 // NOLINTEND(concurrency-mt-unsafe)
 
 void check_failed(const char *condition, const char *file, int line) {
-    fprintf(stderr, "bench_load: %s:%d: must hold: %s\n", file, line, condition);
+    fprintf(stderr, "bench: %s:%d: must hold: %s\n", file, line, condition);
     abort();
 }
 

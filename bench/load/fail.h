@@ -15,7 +15,7 @@ enum exit_code {
 
 _Noreturn void leave(enum exit_code code);
 
-// Prints `bench_load: ...` to stderr and leaves with `code`.
+// Prints `bench: ...` to stderr and leaves with `code`.
 _Noreturn void fail(enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

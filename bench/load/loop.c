@@ -1,6 +1,7 @@
 #define _GNU_SOURCE // epoll_pwait2: arrivals of an open loop are closer together than 1 ms
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -155,6 +156,20 @@ static void advance_phase(struct run *run) {
     }
 }
 
+// SIGTERM ends the window early, for a load that goes on as long as something else takes. It stays
+// blocked and is only looked for.
+static void block_stop(void) {
+    sigset_t stops;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &stops, NULL) != 0) fail_errno("cannot block SIGTERM");
+}
+
+static bool is_asked_to_stop(void) {
+    sigset_t pending;
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1;
+}
+
 static bool is_finished(struct run *run) {
     if (run->now_ns > after_seconds(run->progress_ns, run->options->patience_s)) {
         run->is_stalled = true;
@@ -193,6 +208,7 @@ static void turn(struct run *run) {
         advance_phase(run);
     }
     if (len <= 0) advance_phase(run);
+    if (run->phase != PHASE_DRAIN && is_asked_to_stop()) close_window(run);
     for (size_t i = 0; i < run->roles_len; i++) {
         if (run->roles[i].rate > 0) pump_arrivals(run, &run->roles[i]);
         pump_idle(run, &run->roles[i]);
@@ -201,6 +217,7 @@ static void turn(struct run *run) {
 
 void run_loop(struct run *run) {
     prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+    block_stop();
     run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (run->epoll_fd < 0) fail_errno("cannot make an epoll");
 

@@ -31,6 +31,9 @@ struct options {
     uint64_t batch;       // entries a worker reads at a time
     uint64_t pending_len; // entries that are pending before XAUTOCLAIM
     uint64_t min_idle_ms; // for XAUTOCLAIM
+    uint64_t live_len;    // jobs that a churn keeps alive
+    uint64_t old_every;   // churn-old: one in so many stays
+    uint64_t run;         // in the jobs; 0: another one for each run
     uint64_t backlog;
     uint64_t count;        // 0: measure for `seconds`
     uint64_t warmup_count; // with `count`

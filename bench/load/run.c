@@ -56,7 +56,8 @@ static uint32_t run_number(void) {
 
 void run_open(struct run *run, const struct options *options, const struct workload *workload) {
     *run = (struct run){.options = options, .workload = workload, .epoll_fd = -1};
-    job_maker_init(&run->maker, run_number(), options->size_bytes);
+    const uint32_t number = options->run != 0 ? (uint32_t)options->run : run_number();
+    job_maker_init(&run->maker, number, options->size_bytes);
     ledger_init(&run->ledger);
     run->payload = memory_new(options->size_bytes, 1);
     run->series = memory_new(RUN_SERIES_MAX, sizeof(*run->series));
@@ -82,6 +83,7 @@ void run_close(struct run *run) {
     ledger_deinit(&run->ledger);
     job_maker_deinit(&run->maker);
     free(run->payload);
+    free(run->slots);
     free(run->series);
     *run = (struct run){.epoll_fd = -1};
 }
@@ -129,7 +131,7 @@ void run_record(struct run *run, size_t series, uint64_t due_ns) {
 void run_fault(struct run *run, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fputs("bench_load: wrong: ", stderr);
+    fputs("bench: wrong: ", stderr);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);

@@ -13,7 +13,8 @@
 // A closed loop with a pipeline sends a batch, waits for all of its replies and sends the next.
 //
 // Failure modes: a lost connection ends the program; error replies are counted and make the exit
-// code 1; a run without progress for --patience seconds is given up and the missing jobs are lost.
+// code 1; SIGTERM ends the window early; a run without progress for --patience seconds is given up
+// and the missing jobs are lost.
 #ifndef ACKD_BENCH_LOAD_RUN_H
 #define ACKD_BENCH_LOAD_RUN_H
 
@@ -69,7 +70,8 @@ struct run {
     struct conn admin; // for preparing and verifying, never used while measuring
     struct job_maker maker;
     struct ledger ledger;
-    char *payload; // scratch, one job
+    char *payload;   // scratch, one job
+    uint64_t *slots; // of a workload that has some (memory_new in `prepare`); the run frees it
     char queue[RUN_KEY_BYTES];
     char processing[RUN_KEY_BYTES];
     struct role roles[RUN_ROLES_MAX];

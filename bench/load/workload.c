@@ -6,9 +6,10 @@
 #include "bench/load/workloads.h"
 
 static const struct workload *const workloads[] = {
-    &workload_enqueue,    &workload_list_cycle,     &workload_stream_cycle,
-    &workload_stream_add, &workload_stream_deliver, &workload_ping,
-    &workload_mixed,      &workload_lrem,           &workload_xautoclaim,
+    &workload_enqueue,        &workload_list_cycle,   &workload_stream_cycle,  &workload_stream_add,
+    &workload_stream_deliver, &workload_ping,         &workload_mixed,         &workload_lrem,
+    &workload_xautoclaim,     &workload_drain,        &workload_range,         &workload_churn_fifo,
+    &workload_churn_old,      &workload_churn_random, &workload_churn_strings,
 };
 
 const struct workload *workload_at(size_t i) {

@@ -13,5 +13,11 @@ extern const struct workload workload_stream_add;     // XADD
 extern const struct workload workload_stream_deliver; // XREADGROUP without XACK
 extern const struct workload workload_xautoclaim;     // XAUTOCLAIM among so many pending entries
 extern const struct workload workload_lrem;           // LREM at a place of a list of known length
+extern const struct workload workload_drain;          // RPOP of what an enqueue has left
+extern const struct workload workload_range;          // LRANGE of --list jobs at a time
+extern const struct workload workload_churn_fifo;     // LPUSH, RPOP: as many as --live stay
+extern const struct workload workload_churn_old;      // the same, and one job in many stays
+extern const struct workload workload_churn_random;   // HSET, HDEL of any of those that are alive
+extern const struct workload workload_churn_strings;  // SET of any of --live keys
 
 #endif

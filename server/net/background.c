@@ -7,7 +7,9 @@
 #include "storage/cleaner.h"
 #include "storage/scrub.h"
 
-enum { FOLD_HURRY_SEGMENTS = 8 }; // so many sealed and not folded: no more rests
+// So many sealed and not folded: no rests. Segments that wait for a checkpoint are disk that is
+// taken for nothing, and what is written during a fold waits for the next one.
+enum { FOLD_HURRY_SEGMENTS = 2 };
 
 static void on_slot_made(void *context) {
     struct server *server = context;
@@ -40,7 +42,8 @@ static void fold_if_wanted(struct server *server) {
     if (folder_is_busy(&server->folder) || server->is_stopping) return;
     const int64_t now_ms = engine_now_ms(server->engine);
     const bool is_asked = saving_wanted(saving);
-    if (!is_asked && !store_wants_fold(server->store, now_ms)) return;
+    const bool is_due = server->options->folds && store_wants_fold(server->store, now_ms);
+    if (!is_asked && !is_due) return;
     struct fold *fold = store_fold_begin(server->store, now_ms);
     if (fold == NULL && !is_asked) return;
     const int64_t monotonic_us = engine_monotonic_us(server->engine);

@@ -6,7 +6,11 @@
 
 #include "proto/base/must.h"
 
-enum { US_PER_MS = 1000, TIMER_MAX_US = 1000000 };
+enum {
+    US_PER_MS = 1000,
+    TIMER_MAX_US = 1000000,
+    STEPS_PER_TURN = 4, // that are due: a long turn of the loop is late for some
+};
 
 void stepper_init(struct stepper *stepper, uv_loop_t *loop, const struct stepper_task *task,
                   void (*due)(void *context), void *context) {
@@ -37,7 +41,8 @@ static void on_timer(uv_timer_t *timer) {
 
 void stepper_step(struct stepper *stepper, int64_t now_us) {
     if (stepper->read != NULL) return;
-    stepper->read = stepper->task.step(stepper->task.owner, now_us);
+    for (int i = 0; i < STEPS_PER_TURN && stepper->read == NULL; i++)
+        stepper->read = stepper->task.step(stepper->task.owner, now_us);
     if (stepper->read != NULL) {
         must(uv_queue_work(stepper->loop, &stepper->work, run, ran) == 0);
         return;

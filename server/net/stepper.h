@@ -30,7 +30,8 @@ struct stepper {
 void stepper_init(struct stepper *stepper, uv_loop_t *loop, const struct stepper_task *task,
                   void (*due)(void *context), void *context);
 
-// Takes a step if one is due, and sees to it that `due` is called for the next one.
+// Takes the steps that are due, a few at a time, and sees to it that `due` is called for the next
+// one.
 void stepper_step(struct stepper *stepper, int64_t now_us);
 bool stepper_is_busy(const struct stepper *stepper); // a read is on the pool
 

@@ -65,6 +65,7 @@ struct options {
     char *sync_method;         // fdatasync | dsync
     bool direct_io;            // log-direct-io
     bool gives_back;           // log-give-back
+    bool folds;                // log-fold; without, only what clients ask for
     uint64_t max_disk;         // 0: none
     int64_t sync_delay_us;     // injected, for tests
     char *config_file;         // absolute path, "" when started without

@@ -510,6 +510,63 @@ static void a_step_is_bounded_and_the_rate_is_kept(void **state) {
     test_free(player);
 }
 
+// Jobs that stay, and between them strings that are gone at once.
+static void make_sparse_segments(struct player *player, unsigned frames) {
+    for (unsigned i = 0; i < frames; i++) {
+        struct txn *txn = txn_begin(player->f->store, NOW_MS);
+        for (unsigned j = 0; j < 5; j++) {
+            const struct slice job = text_of(++player->numbers, 80, player->bytes);
+            txn_list_push(txn, 0, SLICE("q"), LIST_TAIL, &job, 1);
+        }
+        const struct slice string = text_of(++player->numbers, 2000, player->bytes);
+        txn_string_set(txn, 0, SLICE("gone"), string, false);
+        txn_commit(txn);
+        if (i % 50 == 49) settle(player->f->store);
+    }
+    settle(player->f->store);
+    fold_now(player->f);
+}
+
+// Steps taken in a turn that begins so late.
+static unsigned turn_of_loop(struct player *player, int64_t now_us) {
+    struct cleaner *cleaner = store_cleaner(player->f->store);
+    unsigned steps = 0;
+    while (steps < 100 && cleaner_due_us(cleaner) <= now_us) {
+        struct cleaner_read *read = cleaner_step(cleaner, now_us);
+        steps++;
+        settle(player->f->store); // there is always room
+        if (read == NULL) continue;
+        cleaner_read_run(read);
+        cleaner_read_end(cleaner, read);
+    }
+    return steps;
+}
+
+static void with_much_garbage_a_late_turn_makes_up_for_steps(void **state) {
+    enum { TURN_US = 5000, MADE_UP_MAX = 5 };
+    struct player *player = begin(state, 9);
+    make_sparse_segments(player, 4000);
+    struct cleaner *cleaner = store_cleaner(player->f->store);
+    cleaner_set_rate(cleaner, 1 << 30);
+    int64_t now_us = 1;
+    assert_null(cleaner_step(cleaner, now_us));
+    assert_true(cleaner_stats(cleaner).is_running);
+    // What was chosen is walked for at once, not at the next look.
+    assert_true(cleaner_due_us(cleaner) <= now_us + CLEANER_STEP_GAP_US);
+    unsigned steps = 0;
+    unsigned turns = 0;
+    for (; cleaner_stats(cleaner).is_running && turns < 10000; turns++) {
+        now_us += TURN_US;
+        const unsigned taken = turn_of_loop(player, now_us);
+        assert_true(taken >= 1 && taken <= MADE_UP_MAX);
+        steps += taken;
+    }
+    assert_true(!cleaner_stats(cleaner).is_running && cleaner_stats(cleaner).cleaned_segments > 4);
+    assert_true(turns >= 4 && steps > 3 * turns);
+    assert_int_equal(count_unreadable(player->f->store), 0);
+    test_free(player);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_that_is_alive_moves_to_the_end_of_the_log, setup,
@@ -525,6 +582,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(without_room_it_waits_and_goes_on_when_there_is_some, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_step_is_bounded_and_the_rate_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_much_garbage_a_late_turn_makes_up_for_steps, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
