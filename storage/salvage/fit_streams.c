@@ -247,13 +247,12 @@ static void nack(struct fit *fit, const struct fit_record *record, struct slice 
 // acknowledged, so whoever comes next gets them.
 static void give_between(struct fit *fit, const struct fit_record *record, struct slice name,
                          struct stream_id from, struct stream_id to) {
-    const struct group *group = group_of(fit, record, name);
     struct effect_pending *row = mem_alloc_array(IDS_AT_ONCE, sizeof *row);
     struct stream_id at = from;
     bool more = true;
     while (more) {
         size_t count = 0;
-        group = group_of(fit, record, name);
+        const struct group *group = group_of(fit, record, name);
         struct stream_cursor cursor = stream_seek(stream_of(fit, record), at);
         struct stream_entry entry;
         while (count < IDS_AT_ONCE && (more = stream_next(&cursor, &entry)) &&
