@@ -69,15 +69,20 @@ static inline struct store_options site_options(uint64_t seed) {
         .seed = 3};
 }
 
-static inline void site_open(struct site *site, uint64_t seed) {
-    const struct store_options options = site_options(seed);
+static inline void site_open_with(struct site *site, uint64_t seed, size_t segment_bytes) {
+    struct store_options options = site_options(seed);
     struct store_recovery recovery;
     struct fault fault = {0};
+    options.log.segment_bytes = segment_bytes;
     *site = (struct site){.disk = memory_disk_new(seed, DISK_BYTES), .now_ms = NOW_MS};
     rng_init(&site->rng, seed);
     site->vfs = memory_disk_open(site->disk);
     assert_ok(store_open(&site->store, site->vfs, &options, &recovery, &fault), &fault);
     settle(site->store);
+}
+
+static inline void site_open(struct site *site, uint64_t seed) {
+    site_open_with(site, seed, SALVAGE_SEGMENT);
 }
 
 static inline void site_close_saved(struct site *site) {
