@@ -327,6 +327,25 @@ static void a_damaged_checkpoint_costs_the_records_that_are_damaged(void **state
     assert_true(site->result.saved.elements > 0);
 }
 
+// Slots that the newer one gave back and nobody has used again yet still hold what lies between.
+static void the_checkpoint_before_will_do_while_the_log_reaches_back(void **state) {
+    (void)state;
+    struct site *site = test_calloc(1, sizeof *site);
+    site_open(site, 21);
+    live(site, CHANGES);
+    fold_site(site);
+    live(site, CHANGES / 4);
+    fold_site(site);
+    assert_int_equal(store_checkpoint_stats(site->store).generation, 2);
+    struct memory_disk *damaged = copy_of(site);
+    memory_disk_flip(damaged, newest_state(site), STATE_BODY_AT + 200, 1);
+    salvage(site, damaged);
+    assert_true(salvage_is_complete(&site->result));
+    assert_true(site_digest(site->store) == site_digest(site->saved));
+    site_close(site);
+    test_free(site);
+}
+
 static void without_checkpoints_the_log_gives_what_it_has(void **state) {
     struct site *site = *state;
     struct memory_disk *damaged = copy_of(site);
@@ -398,6 +417,7 @@ int main(void) {
         cmocka_unit_test(a_header_damaged_in_both_copies_costs_nothing),
         cmocka_unit_test(a_damaged_ackd_format_costs_nothing),
         cmocka_unit_test(a_damaged_checkpoint_costs_the_records_that_are_damaged),
+        cmocka_unit_test(the_checkpoint_before_will_do_while_the_log_reaches_back),
         cmocka_unit_test(without_checkpoints_the_log_gives_what_it_has),
         cmocka_unit_test(a_directory_that_is_not_empty_is_refused),
         cmocka_unit_test(an_unfinished_copy_does_not_start),
