@@ -26,7 +26,7 @@ void cleaner_free(struct cleaner *cleaner) {
     if (cleaner == NULL) return;
     must(cleaner->stage != CLEANER_READS);
     cleaner_read_free(cleaner->read);
-    cleaner_walk_deinit(&cleaner->walk);
+    walk_deinit(&cleaner->walk);
     mem_free(cleaner->is_victim);
     mem_free(cleaner);
 }
@@ -142,7 +142,7 @@ static void offer_all(const struct cleaner *cleaner, struct choice *choice) {
 }
 
 static void begin_walk(struct cleaner *cleaner) {
-    cleaner_walk_begin(cleaner);
+    walk_begin(&cleaner->walk, cleaner->store->keyspace);
     cleaner->walk_relocated = 0;
     cleaner->stage = CLEANER_WALKS;
 }
@@ -227,16 +227,14 @@ int64_t cleaner_due_us(const struct cleaner *cleaner) {
 static struct cleaner_read *hand_out(struct cleaner *cleaner) {
     struct cleaner_read *read = cleaner->read;
     cleaner->read = NULL;
-    for (size_t i = 0; i < read->item_count; i++)
-        log_pin(cleaner->store->log, blob_slot(&read->items[i].blob));
+    payloads_pin(&read->payloads, cleaner->store->log);
     cleaner->stage = CLEANER_READS;
     return read;
 }
 
 void cleaner_read_end(struct cleaner *cleaner, struct cleaner_read *read) {
     must(cleaner->stage == CLEANER_READS && cleaner->read == NULL && read->bytes != NULL);
-    for (size_t i = 0; i < read->item_count; i++)
-        log_unpin(cleaner->store->log, blob_slot(&read->items[i].blob));
+    payloads_unpin(&read->payloads, cleaner->store->log);
     cleaner->read = read;
     cleaner->stage = CLEANER_WRITES;
 }
@@ -268,6 +266,12 @@ static void forget_collected(struct cleaner *cleaner) {
     cleaner->read = NULL;
 }
 
+static bool is_of_victim(const void *context, const struct blob *blob) {
+    const struct cleaner *cleaner = context;
+    const uint32_t slot = blob_slot(blob);
+    return slot < cleaner->slot_cap && cleaner->is_victim[slot];
+}
+
 static struct cleaner_read *step_walk(struct cleaner *cleaner, int64_t now_us) {
     cleaner->due_us = later(now_us + step_gap_us(cleaner), cleaner->ready_us);
     if (now_us >= cleaner->survey_us) note_survey(cleaner, now_us);
@@ -278,8 +282,10 @@ static struct cleaner_read *step_walk(struct cleaner *cleaner, int64_t now_us) {
         return NULL;
     }
     if (cleaner->read == NULL) cleaner->read = cleaner_read_new(cleaner->store->log);
-    if (cleaner_walk_step(cleaner)) return NULL;
-    if (cleaner->read->item_count > 0) return hand_out(cleaner);
+    const struct walk_filter filter = {.context = cleaner, .wants = is_of_victim};
+    struct payloads *payloads = &cleaner->read->payloads;
+    if (walk_step(&cleaner->walk, cleaner->store->keyspace, &filter, payloads)) return NULL;
+    if (payloads->item_count > 0) return hand_out(cleaner);
     end_walk(cleaner);
     return NULL;
 }

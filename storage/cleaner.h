@@ -10,8 +10,8 @@
 //   cleaner_read_end   takes the read back
 //   cleaner_step       writes again what still is where it was, and goes on walking
 // until the victims hold nothing that is alive; the next checkpoint frees them. No step does I/O,
-// looks at more than CLEANER_LOOKS references, or writes more than CLEANER_READ_BYTES (or one
-// value, if that is longer).
+// looks at more than WALK_LOOKS references, or writes more than PAYLOADS_BYTES (or one value, if
+// that is longer).
 //
 // Failure modes: what changes meanwhile is found where it is by then, or skipped and found by
 // another walk. The log has no room: the step waits. A payload cannot be read: it is reported, and
@@ -27,14 +27,11 @@
 #include "proto/base/trace.h"
 
 enum {
-    CLEANER_LOOKS = 2000,           // references looked at in one step
-    CLEANER_READ_ITEMS = 512,       // payloads of one read
-    CLEANER_READ_BYTES = 512 << 10, // of one read, unless a single value is longer
-    CLEANER_STEP_GAP_US = 1000,     // from one step to the next, so that clients have the loop
-    CLEANER_LOOK_GAP_US = 1000000,  // from one look at all segments to the next
-    CLEANER_WAIT_US = 20000,        // until the log is asked for room again
-    CLEANER_RESERVE_SHARE = 4,      // of the removals' reserve it may use when the log is full
-    CLEANER_STUCK_MAX = 256,        // segments that are left alone; the oldest are forgotten
+    CLEANER_STEP_GAP_US = 1000,    // from one step to the next, so that clients have the loop
+    CLEANER_LOOK_GAP_US = 1000000, // from one look at all segments to the next
+    CLEANER_WAIT_US = 20000,       // until the log is asked for room again
+    CLEANER_RESERVE_SHARE = 4,     // of the removals' reserve it may use when the log is full
+    CLEANER_STUCK_MAX = 256,       // segments that are left alone; the oldest are forgotten
 };
 
 struct store;

@@ -2,61 +2,16 @@
 #ifndef ACKD_STORAGE_CLEANER_STATE_H
 #define ACKD_STORAGE_CLEANER_STATE_H
 
-#include "proto/base/buf.h"
 #include "storage/cleaner.h"
 #include "storage/cleaner_choice.h"
+#include "storage/payloads.h"
 #include "storage/store_state.h"
-
-// Where in the value of its key a payload stands.
-struct cleaner_place {
-    int64_t at;          // in a list: list_origin + index
-    struct stream_id id; // in a stream
-    size_t field_at;     // of a hash: in read->names
-    size_t field_len;
-};
-
-struct cleaner_item {
-    struct blob blob; // the reference as it was found
-    struct cleaner_place place;
-    size_t bytes_at; // in read->bytes
-    enum err err;    // of reading it
-};
-
-// Items of one key, in a row.
-struct cleaner_group {
-    unsigned db;
-    enum value_type type;
-    size_t key_at; // in read->names
-    size_t key_len;
-    size_t first;
-    size_t count;
-};
+#include "storage/walk.h"
 
 struct cleaner_read {
     const struct log *log;
-    struct cleaner_item items[CLEANER_READ_ITEMS];
-    size_t item_count;
-    struct cleaner_group groups[CLEANER_READ_ITEMS];
-    size_t group_count;
-    struct buf names; // keys and fields
-    size_t byte_count;
+    struct payloads payloads;
     char *bytes; // set by run
-};
-
-// A walk over the whole index: databases by scan cursor, one key's value at a time. Keys change
-// between two steps: lists are walked by places, hashes by scan cursor, streams by id.
-struct cleaner_walk {
-    unsigned db;
-    uint64_t cursor;  // of the database
-    bool is_scanned;  // the cursor has come round: only the names are left of it
-    struct buf names; // of keys in the bucket behind the cursor whose values have to be walked:
-                      // u32 length, bytes
-    size_t name_at;   // of the key that is being walked
-    bool is_begun;    // that key; where:
-    int64_t at;
-    uint64_t hash_cursor;
-    struct stream_id id;
-    bool is_over;
 };
 
 enum cleaner_stage {
@@ -83,7 +38,7 @@ struct cleaner {
     uint64_t stuck[CLEANER_STUCK_MAX]; // sequences; a ring
     size_t stuck_count;                // ever
 
-    struct cleaner_walk walk;
+    struct walk walk;
     uint64_t walk_relocated;   // values, in this walk
     unsigned vain_walks;       // in a row
     struct cleaner_read *read; // being collected, or to be written
@@ -92,24 +47,10 @@ struct cleaner {
     struct cleaner_stats stats;
 };
 
-// ---- cleaner_walk.c
-
-void cleaner_walk_begin(struct cleaner *cleaner);
-void cleaner_walk_deinit(struct cleaner_walk *walk);
-// Collects into cleaner->read, which is there. False: it is full, or the walk is over.
-bool cleaner_walk_step(struct cleaner *cleaner);
-
 // ---- cleaner_move.c
 
 struct cleaner_read *cleaner_read_new(const struct log *log);
 void cleaner_read_free(struct cleaner_read *read);
-// False: the read has no room for it.
-bool cleaner_read_has_room(const struct cleaner_read *read, const struct blob *blob);
-// A new row of items begins with that key.
-void cleaner_read_begin_key(struct cleaner_read *read, unsigned db, enum value_type type,
-                            struct slice key);
-void cleaner_read_add(struct cleaner_read *read, const struct blob *blob,
-                      const struct cleaner_place *place, struct slice field);
 // Writes again what was read and still is where it was. False: the log has no room now.
 bool cleaner_write(struct cleaner *cleaner);
 

@@ -7,6 +7,7 @@
 #include "storage/cleaner.h"
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
+#include "storage/scrub.h"
 #include "storage/store_state.h"
 
 static uint64_t space_lsn_at(void *context, uint32_t slot, uint32_t offset) {
@@ -36,6 +37,7 @@ static enum err replay_record(void *context, const struct log_record *record) {
     if (MUTANT(ACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_ACK) return ERR_NONE;
     if (MUTANT(DELIVERY_NOT_REPLAYED) && record->type == EFFECT_GROUP_DELIVER) return ERR_NONE;
     if (MUTANT(NACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_NACK) return ERR_NONE;
+    if (MUTANT(RELOCATION_NOT_REPLAYED) && record->type == EFFECT_RELOCATE) return ERR_NONE;
     if (MUTANT(SENT_ID_NOT_REPLAYED) && record->type == EFFECT_STREAM_IDMP) return ERR_NONE;
     struct effect_outcome outcome;
     struct fault cause = {0};
@@ -86,7 +88,8 @@ static enum err find_checkpoint(struct store *store, struct fault *newest_fault,
     return fault_set(fault, err, "%s", newest_fault->text);
 }
 
-static enum err adopt_checkpoint(struct store *store, struct fault *fault) {
+static enum err adopt_checkpoint(struct store *store, struct progress *progress,
+                                 struct fault *fault) {
     struct fault newest_fault = {0};
     enum err err = find_checkpoint(store, &newest_fault, fault);
     if (err != ERR_NONE) return err;
@@ -95,7 +98,7 @@ static enum err adopt_checkpoint(struct store *store, struct fault *fault) {
     if (err == ERR_CORRUPT && newest_fault.err != ERR_NONE)
         return fault_set(fault, newest_fault.err, "%s", newest_fault.text);
     if (err != ERR_NONE || !store->checkpoint.exists) return err;
-    err = state_load(store->vfs, &store->checkpoint, store->keyspace, fault);
+    err = state_load(store->vfs, &store->checkpoint, store->keyspace, progress, fault);
     if (err != ERR_NONE) return err;
     if (newest_fault.err != ERR_NONE)
         trace_event(store->trace, TRACE_WARNING, "store.checkpoint_passed_over",
@@ -105,11 +108,12 @@ static enum err adopt_checkpoint(struct store *store, struct fault *fault) {
     return state_confirm(store->vfs, &store->checkpoint, fault);
 }
 
-static enum err recover(struct store *store, struct store_recovery *recovery, struct fault *fault) {
+static enum err recover(struct store *store, struct progress *progress,
+                        struct store_recovery *recovery, struct fault *fault) {
     struct replay replay = {.store = store, .fault = fault};
     const struct log_visitor visitor = {
         .context = &replay, .visit = replay_record, .relocate = effect_relocate};
-    enum err err = adopt_checkpoint(store, fault);
+    enum err err = adopt_checkpoint(store, progress, fault);
     if (err == ERR_NONE) err = log_recover(store->log, &visitor, &recovery->log, fault);
     store_note_checkpoint_bytes(store);
     recovery->generation = store->checkpoint.header.generation;
@@ -125,6 +129,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
     store->folds.options = options->fold;
     store->folds.seed = options->log.seed;
     store->folds.retry_ms = INT64_MIN;
+    reads_init(&store->reads, options->cold_read_cache_bytes);
     store->space =
         (struct blob_space){.context = store, .lsn_at = space_lsn_at, .locate = space_locate};
     // Every database the format can name exists: a log written with more databases than are
@@ -135,13 +140,14 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
 
     *recovery = (struct store_recovery){0};
     enum err err = log_open(&store->log, vfs, &options->log, fault);
-    if (err == ERR_NONE) err = recover(store, recovery, fault);
+    if (err == ERR_NONE) err = recover(store, options->log.progress, recovery, fault);
     if (err != ERR_NONE) {
         store_close(store);
         return err;
     }
     recovery->keys = store_key_count(store);
     store->cleaner = cleaner_new(store, store->trace);
+    store->scrub = scrub_new(store, store->trace);
     *out = store;
     return ERR_NONE;
 }
@@ -149,8 +155,10 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
 void store_close(struct store *store) {
     if (store == NULL) return;
     must(!store->txn.is_open && store->folds.running == NULL);
+    scrub_free(store->scrub);
     cleaner_free(store->cleaner);
     state_checkpoint_deinit(&store->checkpoint);
+    reads_deinit(&store->reads);
     keyspace_free(store->keyspace);
     log_close(store->log);
     buf_deinit(&store->meta);
@@ -167,6 +175,10 @@ const struct keyspace *store_keyspace(const struct store *store) {
 
 struct cleaner *store_cleaner(const struct store *store) {
     return store->cleaner;
+}
+
+struct scrub *store_scrub(const struct store *store) {
+    return store->scrub;
 }
 
 struct log *store_log(const struct store *store) {
@@ -202,20 +214,22 @@ struct slice store_resident(const struct store *store, const struct blob *blob) 
     return log_resident(store->log, blob_slot(blob), blob_offset(blob), blob_len(blob));
 }
 
+void store_tell_unreadable(struct store *store, const struct blob *blob, enum err err) {
+    if (err == ERR_CORRUPT) store->stats.corrupt_reads++;
+    trace_event(
+        store->trace, TRACE_WARNING, "store.read_failed",
+        "A value of %zu bytes at offset %u of seg-%06u cannot be read (%s). It is reported to "
+        "the client and not served. Check the disk, then run ackd-check on the data directory.",
+        blob_len(blob), blob_offset(blob), blob_slot(blob), err_name(err));
+}
+
 enum err store_read(struct store *store, const struct blob *blob, char *into) {
     must(blob_kind(blob) == BLOB_REF);
-    const uint32_t slot = blob_slot(blob);
-    const uint32_t offset = blob_offset(blob);
-    const enum err err = log_read(store->log, slot, offset, blob_len(blob), blob->hash, into);
+    const enum err err =
+        log_read(store->log, blob_slot(blob), blob_offset(blob), blob_len(blob), blob->hash, into);
     store->stats.disk_reads++;
-    if (err == ERR_CORRUPT) store->stats.corrupt_reads++;
-    if (err != ERR_NONE) {
-        trace_event(
-            store->trace, TRACE_WARNING, "store.read_failed",
-            "A value of %zu bytes at offset %u of seg-%06u cannot be read (%s). It is reported to "
-            "the client and not served. Check the disk, then run ackd-check on the data directory.",
-            blob_len(blob), offset, slot, err_name(err));
-    }
+    store->stats.disk_read_bytes += blob_len(blob);
+    if (err != ERR_NONE) store_tell_unreadable(store, blob, err);
     return err;
 }
 

@@ -15,6 +15,7 @@
 
 struct cleaner;
 struct consumer;
+struct scrub;
 struct store;
 
 // How checkpoints are made; zeros: as is best.
@@ -28,8 +29,9 @@ struct store_options {
     struct log_options log;
     struct store_fold_options fold;
     unsigned databases;
-    uint64_t seed;             // of hash tables
-    const struct trace *trace; // may be NULL
+    uint64_t seed;                // of hash tables
+    size_t cold_read_cache_bytes; // of the log, read from disk and kept for who comes next
+    const struct trace *trace;    // may be NULL
 };
 
 // What recovery did, for the operator and INFO.
@@ -53,6 +55,7 @@ const struct keyspace *store_keyspace(const struct store *store);
 struct log *store_log(const struct store *store);
 // Its owner makes it step; store_close frees it.
 struct cleaner *store_cleaner(const struct store *store);
+struct scrub *store_scrub(const struct store *store); // likewise
 
 // Called after each applied effect, while its transaction is open: wakes waiters, counts, notifies.
 // It must not change the store.
@@ -74,7 +77,8 @@ void store_note_duplicate(struct store *store, const struct stream *stream);
 // must be read from disk. Valid until the next change.
 struct slice store_resident(const struct store *store, const struct blob *blob);
 
-// Reads a referenced blob's bytes into `into` (blob_len bytes) from the disk, verified.
+// Reads a referenced blob's bytes into `into` (blob_len bytes) from the disk, verified, and waits
+// for it: for tests, and where nobody else waits (reading.h is for those who serve).
 // ERR_CORRUPT, ERR_IO; then a trace event names the place.
 enum err store_read(struct store *store, const struct blob *blob, char *into);
 
@@ -96,9 +100,10 @@ enum err store_blob_equals(struct store *store, const struct blob *blob, struct 
 
 struct fold;
 
-// Whether enough of the log is sealed that a checkpoint would be worth it, and the last try, if it
-// failed, is long enough ago.
-bool store_wants_fold(const struct store *store, int64_t now_ms);
+// Whether a checkpoint would be worth it (enough of the log is sealed, or would be given back; the
+// disk is full and anything is; or it would mend what the scrub has found), and the last try, if it
+// failed, is long enough ago. Looks at all segments once for each one that is sealed.
+bool store_wants_fold(struct store *store, int64_t now_ms);
 // NULL: one runs already, the log is broken, or there is nothing to cover.
 struct fold *store_fold_begin(struct store *store, int64_t now_ms);
 // Any thread, one at a time: a piece of the work, about a segment read or a MiB written (more for
@@ -138,7 +143,10 @@ struct store_checkpoint_stats store_checkpoint_stats(const struct store *store);
 
 struct store_stats {
     uint64_t corrupt_reads;
-    uint64_t disk_reads;
+    uint64_t disk_reads;      // calls of the disk, by readings and by store_read
+    uint64_t disk_read_bytes; // likewise, with what was read ahead
+    uint64_t cached_reads;    // calls that found the bytes in the page cache
+    uint64_t window_hits;     // payloads that had been read ahead
     uint64_t effects;
 };
 struct store_stats store_stats(const struct store *store);

@@ -3,6 +3,7 @@
 #include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "storage/fold.h"
+#include "storage/scrub_state.h"
 #include "storage/store_state.h"
 
 enum {
@@ -24,13 +25,51 @@ static uint64_t foldable_bytes(const struct store *store) {
     return sealed_lsn > begin_lsn ? sealed_lsn - begin_lsn : 0;
 }
 
-bool store_wants_fold(const struct store *store, int64_t now_ms) {
+static uint64_t count_empty(const struct store *store) {
+    uint64_t count = 0;
+    for (size_t i = log_segment_count(store->log); i-- > 0;) {
+        const struct log_segment_use segment = log_segment_at(store->log, i);
+        count += segment.is_covered && keyspace_live_bytes(store->keyspace, segment.slot) == 0;
+    }
+    return count;
+}
+
+// A segment is given back once what emptied it is covered, too. So what is empty now is counted
+// each time another segment is sealed, and what was empty then can be freed by a fold.
+static void count_freeable(struct store *store) {
+    struct store_folds *folds = &store->folds;
+    const uint64_t sealed_lsn = log_sealed_lsn(store->log);
+    if (sealed_lsn == folds->counted_lsn) return;
+    const uint64_t empty = count_empty(store);
+    folds->freeable = num_min(folds->counted_empty, empty);
+    folds->counted_empty = empty;
+    folds->counted_lsn = sealed_lsn;
+}
+
+// Whether there is a whole segment, however short, that the checkpoint does not cover.
+static bool has_foldable(const struct store *store) {
+    const struct log *log = store->log;
+    for (size_t i = log_segment_count(log); i-- > 0;) {
+        const struct log_segment_use use = log_segment_at(log, i);
+        if (use.sequence * log_segment_bytes(log) < log_sealed_lsn(log))
+            return use.end_lsn > store->checkpoint.header.lsn;
+    }
+    return false;
+}
+
+bool store_wants_fold(struct store *store, int64_t now_ms) {
     const struct store_folds *folds = &store->folds;
     if (folds->running != NULL || now_ms < folds->retry_ms || log_is_broken(store->log))
         return false;
     if (log_sealed_lsn(store->log) <= folds->vain_lsn) return false;
-    const uint64_t body_bytes = store->checkpoint.header.body_bytes;
-    return foldable_bytes(store) >= num_max(log_segment_bytes(store->log), body_bytes);
+    if (scrub_wants_fold(store->scrub) && has_foldable(store)) return true;
+    count_freeable(store);
+    const size_t segment_bytes = log_segment_bytes(store->log);
+    const uint64_t gain_bytes = foldable_bytes(store) + folds->freeable * segment_bytes;
+    // A fold writes about as much as the last one. That is worth it for as much log that need not
+    // be replayed or is given back; for any when there is no other room.
+    if (log_stats(store->log).is_full) return gain_bytes > 0;
+    return gain_bytes >= num_max(segment_bytes, store->checkpoint.header.body_bytes);
 }
 
 static unsigned slices_for(const struct store *store) {
@@ -64,6 +103,7 @@ struct fold *store_fold_begin(struct store *store, int64_t now_ms) {
                                    .salt = draw_salt(store),
                                    .wall_ms = now_ms};
     folds->running = fold_new(&task);
+    scrub_note_fold(store->scrub);
     folds->begun_ms = now_ms;
     folds->begun_lsn = log_sealed_lsn(store->log);
     folds->begun_growth_bytes = folds->growth_bytes;
@@ -99,6 +139,10 @@ static void install(struct store *store, struct fold *fold) {
     folds->installed++;
     const struct log_checkpoint checkpoint = state_log_checkpoint(&store->checkpoint);
     log_checkpoint_done(store->log, &checkpoint);
+    folds->freeable = 0;
+    folds->counted_empty = count_empty(store);
+    folds->counted_lsn = log_sealed_lsn(store->log);
+    scrub_note_checkpoint(store->scrub);
     store_note_checkpoint_bytes(store);
     const struct state_header *header = &store->checkpoint.header;
     trace_event(store->trace, TRACE_NOTICE, "store.folded",

@@ -7,9 +7,11 @@
 
 #include "proto/base/buf.h"
 #include "storage/fold.h"
+#include "storage/reading.h"
 #include "storage/state/state_load.h"
 #include "storage/store.h"
 #include "storage/txn.h"
+#include "storage/window.h"
 
 enum {
     TXN_VALUES_PER_RECORD = 4096
@@ -30,6 +32,11 @@ struct store_folds {
     uint64_t growth_bytes; // memory that effects behind the checkpoint may have taken
     uint64_t vain_lsn;     // a fold up to here had nothing to gain
     int64_t retry_ms;      // not before
+    // Segments that the checkpoint keeps and that hold nothing any more: as counted when the log
+    // was sealed up to counted_lsn, and those of them whose removals are sealed since.
+    uint64_t counted_lsn;
+    uint64_t counted_empty;
+    uint64_t freeable;
     // of the one that runs, and the last one
     int64_t begun_ms;
     uint64_t begun_lsn;
@@ -40,6 +47,20 @@ struct store_folds {
     enum err last_err;
     int64_t last_took_ms;
     struct fold_figures last_figures;
+};
+
+struct reads_ahead { // what a run of reads will ask for next; len 0: nothing
+    uint64_t lsn;
+    size_t len;
+};
+
+struct reads { // reading.c
+    struct windows windows;
+    struct link queued; // wants that no reading has
+    struct link done;   // wants whose owner is to be told
+    struct store_reading *flying[READINGS_MAX];
+    struct reads_ahead ahead;
+    struct buf joined; // a payload that lies in two windows
 };
 
 struct store {
@@ -54,6 +75,8 @@ struct store {
     void *observer_context;
     struct store_stats stats;
     struct cleaner *cleaner;
+    struct reads reads;
+    struct scrub *scrub;
 
     struct txn txn; // one at a time
     // Scratch of the transaction: kept between transactions so that the hot path allocates nothing.
@@ -69,6 +92,11 @@ struct store {
 void store_note_checkpoint_bytes(struct store *store);
 // An effect was applied, now or by replay.
 void store_note_growth(struct store *store, size_t meta_len, const struct effect_outcome *outcome);
+void reads_init(struct reads *reads, size_t bytes_max);
+void reads_deinit(struct reads *reads); // nothing is wanted, no reading is in flight
+
+// A payload could not be read: the log and the counters say so.
+void store_tell_unreadable(struct store *store, const struct blob *blob, enum err err);
 
 // Makes the scratch arrays hold `count` elements; what they held is lost.
 void txn_reserve_scratch(struct store *store, size_t count);

@@ -29,6 +29,8 @@ const char *err_name(enum err err) {
         return "invalid";
     case ERR_STOPPED:
         return "stopped";
+    case ERR_AGAIN:
+        return "again";
     }
     must_not_reach();
 }

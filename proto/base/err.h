@@ -18,6 +18,7 @@ enum err {
     ERR_LIMIT,     // a named bound would be passed
     ERR_INVALID,   // the caller's or operator's input makes no sense
     ERR_STOPPED,   // was told to give up before it was done
+    ERR_AGAIN,     // not without waiting
 };
 
 // Returns the error's name for logs: "io", "no_space", ...

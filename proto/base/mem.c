@@ -87,6 +87,16 @@ size_t mem_used(void) {
     return allocated;
 }
 
+static uint64_t thread_bytes(const char *name) {
+    uint64_t bytes = 0;
+    size_t len = sizeof bytes;
+    return mallctl(name, &bytes, &len, NULL, 0) == 0 ? bytes : 0;
+}
+
+int64_t mem_thread_used(void) {
+    return (int64_t)(thread_bytes("thread.allocated") - thread_bytes("thread.deallocated"));
+}
+
 const char *mem_allocator(void) {
     return "jemalloc-" TEXT_OF(JEMALLOC_VERSION_MAJOR) "." TEXT_OF(
         JEMALLOC_VERSION_MINOR) "." TEXT_OF(JEMALLOC_VERSION_BUGFIX);
@@ -103,6 +113,10 @@ size_t mem_usable(const void *ptr) {
 size_t mem_used(void) {
     struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
+}
+
+int64_t mem_thread_used(void) {
+    return 0; // it keeps no such account
 }
 
 const char *mem_allocator(void) {

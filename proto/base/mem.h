@@ -5,6 +5,7 @@
 #define ACKD_PROTO_BASE_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { MEM_PAGE = 4096 };
 
@@ -21,6 +22,9 @@ void mem_free(void *ptr);                    // NULL is fine
 size_t mem_usable(const void *ptr); // bytes the allocator really set aside for ptr
 size_t
 mem_used(void); // bytes allocated by the process now (jemalloc: stats.allocated; else mallinfo2)
+// Bytes that the calling thread has allocated more than freed; less than 0 when it frees what
+// others allocated. 0 without jemalloc.
+int64_t mem_thread_used(void);
 size_t mem_resident(void);       // resident set size of the process in bytes
 const char *mem_allocator(void); // "jemalloc-5.3.0" or "libc", for INFO
 

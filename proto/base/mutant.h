@@ -93,6 +93,14 @@
     X(EXPIRED_KEY_WRITTEN_INTO,     "expiry",   "a write to an expired key finds the old value")                          \
     /* cleaning */                                                                                                        \
     X(RELOCATION_UNCHECKED,         "cleaner",  "a value is written again though another stands in its place by now")     \
+    X(RELOCATION_OFF_BY_ONE,        "cleaner",  "a value that is moved takes its neighbour's place")                      \
+    X(RELOCATION_NOT_REPLAYED,      "cleaner",  "what was moved is back at its old place after a start")                  \
+    /* scrubbing */                                                                                                       \
+    X(SCRUB_SKIPS_ITEM,             "scrub",    "of payloads that are read at once the last one is not verified")         \
+    X(SCRUB_BELIEVES_ALL,           "scrub",    "no payload is verified")                                                 \
+    X(SCRUB_BELIEVES_LOG,           "scrub",    "no batch is verified")                                                   \
+    X(SCRUB_BELIEVES_CHECKPOINT,    "scrub",    "the records of a checkpoint are not verified")                           \
+    X(SCRUB_TELLS_OF_GONE,          "scrub",    "what was removed while it was read is told of as damaged")               \
     /* fences */                                                                                                          \
     X(REPLY_NOT_FENCED,             "fences",   "replies leave at once")                                                  \
     X(FENCE_ONE_BATCH_LOW,          "fences",   "a reply waits for the batch before its own")                             \
@@ -127,7 +135,10 @@
     X(ENTRY_WAKES_TWO,              "waiters",  "one new entry is given to two waiting consumers")                        \
     X(NACK_WAKES_NOBODY,            "waiters",  "an entry that is given back does not wake who claims")                   \
     X(ALARM_NOT_ARMED,              "waiters",  "who claims is not tried when the oldest entry has idled for long enough")\
-    X(LOST_GROUP_NOT_TOLD,          "waiters",  "readers of a group that is destroyed wait on")
+    X(LOST_GROUP_NOT_TOLD,          "waiters",  "readers of a group that is destroyed wait on")                           \
+    /* cold reads */                                                                                                      \
+    X(COLD_COMMAND_FORGOTTEN,       "cold",     "a command whose bytes have been read is not executed again")                        \
+    X(REPLY_SLOT_NOT_HELD,          "cold",     "a segment is written over while a reply still needs its values")
 // clang-format on
 
 #ifdef ACKD_MUTANTS

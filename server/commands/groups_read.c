@@ -306,35 +306,33 @@ static void serve_source(struct call *call, const struct streams_read *read,
     deliver_picks(call, read, source, picks);
 }
 
+static void answer_header(struct call *call, size_t streams) {
+    if (call->reply.version == RESP2) {
+        reply_array(&call->reply, streams);
+    } else {
+        reply_map(&call->reply, streams);
+    }
+}
+
 // A stream that is named twice may give less than was foreseen: the first took it. The header is
 // written anew; it only gets shorter.
-static void correct_header(struct call *call, size_t header_at, size_t body_at, size_t answered) {
-    struct buf *out = call->reply.out;
-    const size_t end = out->len;
-    out->len = header_at;
-    char *body = out->data + body_at;
-    struct buf kept = {0};
-    buf_append_slice(&kept, slice_of(body, end - body_at));
-    reply_map(&call->reply, answered);
-    if (call->reply.version == RESP2) {
-        out->len = header_at;
-        reply_array(&call->reply, answered);
-    }
-    buf_append_slice(out, buf_slice(&kept));
-    buf_deinit(&kept);
+static void correct_header(struct call *call, size_t foreseen, size_t answered) {
+    struct buf text = {0};
+    struct call aside = *call;
+    aside.reply.out = &text;
+    answer_header(&aside, foreseen);
+    const size_t old_len = text.len;
+    buf_reset(&text);
+    answer_header(&aside, answered);
+    call_replace_head(call, old_len, buf_slice(&text));
+    buf_deinit(&text);
 }
 
 static void serve_all(struct call *call, const struct streams_read *read, size_t foreseen,
                       struct picks *picks) {
     struct budget budget = budget_of(read);
-    const size_t header_at = call->reply.out->len;
     size_t answered = 0;
-    if (call->reply.version == RESP2) {
-        reply_array(&call->reply, foreseen);
-    } else {
-        reply_map(&call->reply, foreseen);
-    }
-    const size_t body_at = call->reply.out->len;
+    answer_header(call, foreseen);
     for (size_t i = 0; i < read->key_count; i++) {
         struct source source;
         if (!find_source(call, read, i, &source)) return; // was there a moment ago
@@ -345,7 +343,7 @@ static void serve_all(struct call *call, const struct streams_read *read, size_t
         }
         serve_source(call, read, &source, picks);
     }
-    if (answered != foreseen) correct_header(call, header_at, body_at, answered);
+    if (answered != foreseen) correct_header(call, foreseen, answered);
 }
 
 // ---- waiting
@@ -398,7 +396,8 @@ enum call_result cmd_xreadgroup(struct call *call) {
     if (!streams_arg_read(call, true, &read)) return CALL_DONE;
     const size_t consumer_arg = read.group_arg + 1;
     if (!groups_is_name_short(call, consumer_arg)) return CALL_DONE;
-    if (!foresee(call, &read, &forecast, &picks)) goto out;
+    if (!foresee(call, &read, &forecast, &picks) || call->is_cold) goto out;
+    call->is_decided = true; // what was measured a moment ago is measured again, between changes
     if (!call_prepare(call, forecast.bytes, forecast.records)) {
         result = CALL_RETRY;
     } else if (forecast.answered == 0) {

@@ -219,6 +219,7 @@ static void section_stats(struct info *info) {
                    stats->query_limit_disconnections);
     info_field_u64(info, "client_output_buffer_limit_disconnections",
                    stats->output_limit_disconnections);
+    info_field_u64(info, "ackd_held_space_disconnections", stats->held_space_disconnections);
     info_fields_zero(info, idle, sizeof idle / sizeof *idle);
 }
 

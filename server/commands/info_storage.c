@@ -2,8 +2,9 @@
 #include "server/commands/info.h"
 #include "server/engine/saving.h"
 #include "storage/cleaner.h"
+#include "storage/scrub.h"
 
-enum { PERCENT_MAX = 100, MS_PER_S = 1000, US_PER_S = 1000 * 1000 };
+enum { PERCENT_MAX = 100, MS_PER_S = 1000, US_PER_MS = 1000, US_PER_S = 1000 * 1000 };
 
 // As Redis: only while something is being loaded.
 static void loading_fields(struct info *info, const struct engine_loading *loading) {
@@ -119,6 +120,21 @@ static void cleaner_fields(struct info *info, const struct store *store) {
     info_field_u64(info, "cleaner_damaged_values", stats.damaged_values);
 }
 
+static void scrub_fields(struct info *info, const struct store *store) {
+    const struct scrub_stats stats = scrub_stats(store_scrub(store));
+    const int64_t ago_us = engine_monotonic_us(info->call->engine) - stats.last_ended_us;
+    info_field_u64(info, "scrub_enabled", stats.is_enabled);
+    info_field_u64(info, "scrub_running", stats.is_running);
+    info_field_u64(info, "scrub_passes", stats.passes);
+    info_field_i64(info, "scrub_last_pass_time",
+                   stats.passes == 0 ? 0 : (info->call->now_ms - ago_us / US_PER_MS) / MS_PER_S);
+    info_field_i64(info, "scrub_last_pass_msec", stats.last_took_us / US_PER_MS);
+    info_field_u64(info, "scrub_values", stats.values);
+    info_field_u64(info, "scrub_bytes", stats.bytes);
+    info_field_u64(info, "scrub_damaged_values", stats.damaged_values);
+    info_field_u64(info, "scrub_damaged_files", stats.damaged_files);
+}
+
 static void checkpoint_fields(struct info *info, const struct store *store) {
     const struct store_checkpoint_stats stats = store_checkpoint_stats(store);
     info_field_u64(info, "checkpoint_generation", stats.generation);
@@ -176,4 +192,5 @@ void info_durability(struct info *info) {
     info_field_u64(info, "refused_memory", engine_stats(info->call->engine)->refused_memory);
     checkpoint_fields(info, store);
     cleaner_fields(info, store);
+    scrub_fields(info, store);
 }

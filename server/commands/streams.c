@@ -1,6 +1,8 @@
 // Streams by their ends and by ranges of ids, and what the other stream files share.
 #include "server/commands/streams.h"
 
+#include <string.h>
+
 #include "proto/base/num.h"
 #include "server/commands/handlers.h"
 
@@ -30,41 +32,74 @@ void streams_answer_id(struct call *call, struct stream_id id) {
     reply_bulk(&call->reply, slice_of(text, streams_format_id(text, id)));
 }
 
-static void answer_damaged(struct call *call) {
-    reply_error(&call->reply,
-                "ERR CORRUPT the stored entry is damaged and is not served; ackd-check "
-                "on the data directory tells what else is hurt");
-}
+// ---- entries
 
-void streams_answer_fields(struct call *call, const struct blob *payload) {
+static void write_fields(struct reply *reply, struct slice payload, enum err err,
+                         const void *extra) {
+    (void)extra;
     struct stream_fields fields;
-    struct slice bytes;
     struct slice string;
-    if (!call_bytes(call, payload, &bytes)) return;
-    if (!stream_fields_begin(&fields, bytes)) {
-        answer_damaged(call);
+    if (err != ERR_NONE) {
+        reply_unreadable(reply, err);
         return;
     }
-    reply_array(&call->reply, fields.count);
-    while (stream_fields_next(&fields, &string)) {
-        reply_bulk(&call->reply, string);
+    if (!stream_fields_begin(&fields, payload)) {
+        reply_unreadable(reply, ERR_CORRUPT);
+        return;
     }
+    reply_array(reply, fields.count);
+    while (stream_fields_next(&fields, &string)) {
+        reply_bulk(reply, string);
+    }
+}
+
+static void write_entry(struct reply *reply, struct slice payload, enum err err,
+                        const void *extra) {
+    struct stream_id id;
+    char text[STREAMS_ID_TEXT_MAX];
+    memcpy(&id, extra, sizeof id);
+    reply_array(reply, 2);
+    reply_bulk(reply, slice_of(text, streams_format_id(text, id)));
+    write_fields(reply, payload, err, NULL);
+}
+
+static const struct outbox_form fields_form = {.write = write_fields};
+static const struct outbox_form entry_form = {.extra_bytes = sizeof(struct stream_id),
+                                              .write = write_entry};
+_Static_assert(sizeof(struct stream_id) <= OUTBOX_EXTRA_MAX, "an id goes with its payload");
+
+void streams_answer_fields(struct call *call, const struct blob *payload) {
+    call_reply_payload(call, &fields_form, payload, NULL);
 }
 
 void streams_answer_entry(struct call *call, const struct stream_entry *entry) {
-    reply_array(&call->reply, 2);
-    streams_answer_id(call, entry->id);
-    streams_answer_fields(call, &entry->payload);
+    call_reply_payload(call, &entry_form, &entry->payload, &entry->id);
 }
 
-// Written into the reply and taken out again: nothing else knows how long it gets.
-size_t streams_entry_bytes(struct call *call, const struct stream_entry *entry) {
-    struct buf *out = call->reply.out;
-    const size_t begin = out->len;
-    streams_answer_entry(call, entry);
-    const size_t bytes = out->len - begin;
-    out->len = begin;
+// Written aside: nothing else knows how long it gets.
+static uint64_t fields_bytes(struct slice payload, struct slice against) {
+    (void)against;
+    struct buf text = {0};
+    struct reply reply = {.out = &text, .version = RESP2};
+    write_fields(&reply, payload, ERR_NONE, NULL);
+    const size_t bytes = text.len;
+    buf_deinit(&text);
     return bytes;
+}
+
+static size_t id_bytes(struct stream_id id) {
+    char text[STREAMS_ID_TEXT_MAX];
+    char digits[NUM_I64_TEXT_MAX];
+    const size_t len = streams_format_id(text, id);
+    return strlen("$") + num_format_u64(digits, len) + strlen("\r\n") + len + strlen("\r\n");
+}
+
+size_t streams_entry_bytes(struct call *call, const struct stream_entry *entry) {
+    uint64_t fields;
+    // Not known yet, or never: no more than it is, so that all that will be needed is asked for.
+    if (call_fact(call, &entry->payload, fields_bytes, SLICE_EMPTY, &fields) != ERR_NONE)
+        fields = blob_len(&entry->payload);
+    return strlen("*2\r\n") + id_bytes(entry->id) + (size_t)fields;
 }
 
 // ---- XLEN, XRANGE, XREVRANGE

@@ -27,7 +27,8 @@ void streams_answer_fields(struct call *call, const struct blob *payload);
 // Answers an entry: its id, then its fields and values.
 void streams_answer_entry(struct call *call, const struct stream_entry *entry);
 
-// How many bytes streams_answer_entry takes: for MAXSIZE.
+// How many bytes streams_answer_entry takes: for MAXSIZE. Fewer when it is not known yet
+// (call->is_cold).
 size_t streams_entry_bytes(struct call *call, const struct stream_entry *entry);
 
 // A stream that was just made remembers idempotent ids as long, and as many, as the configuration

@@ -1,9 +1,16 @@
 #include "server/engine/call.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "server/engine/engine_state.h"
+
+enum {
+    CALL_COPY_BYTES = 256 << 10,
+    CALL_EXPECT_MIN = 128 << 10, // two megabytes of references
+};
 
 // ---- lookups
 
@@ -49,39 +56,81 @@ void call_wrong_arity(struct call *call) {
     reply_errorf(&call->reply, "ERR wrong number of arguments for '%s' command", call->full_name);
 }
 
-static const char *unreadable_text(enum err err) {
-    return err == ERR_CORRUPT
-               ? "ERR CORRUPT the stored value is damaged on disk and is not served; the server's "
-                 "log names the place, ackd-check on the data directory tells what else is hurt"
-               : "ERR IO the stored value cannot be read from disk now; the server's log names the "
-                 "place, check the disk";
+void reply_unreadable(struct reply *reply, enum err err) {
+    reply_error(
+        reply,
+        err == ERR_CORRUPT
+            ? "ERR CORRUPT the stored value is damaged on disk and is not served; the server's log "
+              "names the place, ackd-check on the data directory tells what else is hurt"
+            : "ERR IO the stored value cannot be read from disk now; the server's log names the "
+              "place, check the disk");
+}
+
+static void write_bulk(struct reply *reply, struct slice bytes, enum err err, const void *extra) {
+    (void)extra;
+    if (err == ERR_NONE) {
+        reply_bulk(reply, bytes);
+    } else {
+        reply_unreadable(reply, err);
+    }
+}
+
+static const struct outbox_form bulk_form = {.write = write_bulk};
+
+// Whether a payload goes into the reply by reference: it is not in memory, or so much waits to be
+// sent that copies would only wait with it.
+static bool comes_later(const struct call *call, const struct blob *blob, struct slice bytes) {
+    if (blob_kind(blob) != BLOB_REF) return false;
+    return bytes.data == NULL || outbox_pending(&call->client->outbox) > CALL_COPY_BYTES;
+}
+
+void call_reply_payload(struct call *call, const struct outbox_form *form, const struct blob *blob,
+                        const void *extra) {
+    struct store *store = call->engine->store;
+    const struct slice bytes = store_resident(store, blob);
+    if (comes_later(call, blob, bytes)) {
+        outbox_add(&call->client->outbox, form, blob, extra);
+    } else {
+        form->write(&call->reply, slice_of(bytes.data, blob_len(blob)), ERR_NONE, extra);
+    }
 }
 
 void call_reply_blob(struct call *call, const struct blob *blob) {
-    struct store *store = call->engine->store;
-    const size_t len = blob_len(blob);
-    const struct slice bytes = store_resident(store, blob);
-    if (bytes.data != NULL || len == 0) {
-        reply_bulk(&call->reply, slice_of(bytes.data, len));
-        return;
-    }
-    struct buf *out = call->reply.out;
-    const size_t begin = out->len;
-    const enum err err = store_read(store, blob, reply_bulk_begin(&call->reply, len));
-    if (err == ERR_NONE) {
-        reply_bulk_end(&call->reply, len);
-        return;
-    }
-    out->len = begin;
-    reply_error(&call->reply, unreadable_text(err));
+    call_reply_payload(call, &bulk_form, blob, NULL);
 }
 
-bool call_bytes(struct call *call, const struct blob *blob, struct slice *out) {
-    struct engine *engine = call->engine;
-    const enum err err = store_bytes(engine->store, blob, &engine->scratch, out);
-    if (err == ERR_NONE) return true;
-    reply_error(&call->reply, unreadable_text(err));
-    return false;
+static size_t refs_at(const struct blob *blobs, size_t count) {
+    size_t refs = 0;
+    while (refs < count && blob_kind(&blobs[refs]) == BLOB_REF)
+        refs++;
+    return refs;
+}
+
+void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count) {
+    struct outbox *outbox = &call->client->outbox;
+    while (count > 0) {
+        size_t done = 1;
+        const size_t refs = refs_at(blobs, count);
+        if (refs > 0 && outbox_pending(outbox) > CALL_COPY_BYTES) {
+            outbox_add_row(outbox, &bulk_form, blobs, refs);
+            done = refs;
+        } else {
+            call_reply_blob(call, blobs);
+        }
+        blobs += done;
+        count -= done;
+    }
+}
+
+void call_expect_blobs(struct call *call, size_t count) {
+    if (count > CALL_EXPECT_MIN) outbox_expect(&call->client->outbox, count);
+}
+
+void call_replace_head(struct call *call, size_t old_len, struct slice head) {
+    struct outbox *outbox = &call->client->outbox;
+    must(head.len <= old_len);
+    outbox_take_out(outbox, 0, old_len - head.len);
+    memcpy(outbox->bytes.data + outbox->settled, head.data, head.len);
 }
 
 // ---- arguments

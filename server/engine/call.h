@@ -31,6 +31,8 @@ struct call {
     bool may_wait;         // false inside MULTI and scripts: call_wait answers as if timed out
     bool is_answered;      // call_prepare has written a refusal
     bool is_broken;        // call_prepare found the log broken
+    bool is_cold;          // bytes it asked for must be read first: it will be executed again
+    bool is_decided;       // it will not be put off any more: what is missing is read at once
     uint32_t secrets;      // bit i: argument i is a secret, see call_hide
 };
 
@@ -49,12 +51,32 @@ const struct entry *call_peek(struct call *call, unsigned db, struct slice key);
 void call_wrong_type(struct call *call);   // -WRONGTYPE ...
 void call_syntax_error(struct call *call); // -ERR syntax error
 void call_wrong_arity(struct call *call);  // -ERR wrong number of arguments for '...' command
-// Answers a blob as a bulk string: copies from memory, or from disk through the outbox; a damaged
-// payload answers -ERR CORRUPT ... in its place.
+// Answers a blob as a bulk string: copies it if it is in memory; else it comes from disk when it is
+// its turn to leave. A damaged payload answers -ERR CORRUPT ... in its place.
 void call_reply_blob(struct call *call, const struct blob *blob);
-// The bytes of a blob for computing with (INCR, APPEND, GETRANGE...). Lends from call scratch until
-// the next call_bytes. False after having answered -ERR CORRUPT.
+void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count);
+void call_expect_blobs(struct call *call, size_t count); // so many will come: makes room once
+// The same in another form, which must live for ever.
+void call_reply_payload(struct call *call, const struct outbox_form *form, const struct blob *blob,
+                        const void *extra);
+// The first old_len bytes of the reply become `head`, which is not longer.
+void call_replace_head(struct call *call, size_t old_len, struct slice head);
+void reply_unreadable(struct reply *reply, enum err err); // -ERR CORRUPT ... or -ERR IO ...
+
+// ---- bytes to decide by (before the first txn_*)
+
+// The bytes of a blob for computing with (INCR, APPEND, GETRANGE...). Lends until the next
+// call_bytes or call_fact. False: return CALL_DONE, either an error was answered, or
+// (call->is_cold) the bytes must be read first and the command will be executed again.
 bool call_bytes(struct call *call, const struct blob *blob, struct slice *out);
+
+// What `derive` says of the blob's bytes and `against` (a lent argument). For commands that look at
+// many blobs: ERR_AGAIN (call->is_cold): it must be read first. Such a command goes on asking for
+// what it will need as well, and then returns CALL_DONE. One command derives one kind of fact.
+// ERR_CORRUPT, ERR_IO: nothing is answered yet.
+typedef uint64_t call_derive(struct slice bytes, struct slice against);
+enum err call_fact(struct call *call, const struct blob *blob, call_derive *derive,
+                   struct slice against, uint64_t *out);
 
 // ---- arguments (each answers Redis' error and returns false when the argument does not fit)
 

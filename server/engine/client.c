@@ -4,6 +4,7 @@
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
 #include "server/engine/engine_state.h"
+#include "storage/reading.h"
 
 static const char too_many_text[] = "-ERR max number of clients reached\r\n";
 static const char protected_text[] =
@@ -47,6 +48,9 @@ struct client *engine_connect(struct engine *engine, const struct client_origin 
     client->is_authenticated = engine->options->requirepass[0] == '\0';
     client->connected_ms = engine_now_ms(engine);
     client->active_ms = client->connected_ms;
+    client->outbox.hold = client_hold_slot;
+    client->outbox.release = client_release_slot;
+    client->outbox.context = client;
     request_init(&client->request);
     link_init(&client->pending);
     link_init(&client->sendable);
@@ -61,6 +65,8 @@ struct client *engine_connect(struct engine *engine, const struct client_origin 
 void engine_disconnect(struct client *client) {
     struct engine *engine = client->engine;
     wait_cancel(client);
+    cold_end(client);
+    store_want_end(engine->store, client->want);
     link_remove(&client->all);
     link_remove(&client->pending);
     link_remove(&client->sendable);
@@ -111,6 +117,7 @@ void client_wake(struct client *client) {
 
 void client_publish(struct client *client) {
     struct engine *engine = client->engine;
+    if (client->outbox.row_count > 0 && !client->closes_now) client_pour(client);
     if (outbox_is_fenced(&client->outbox) && !link_is_linked(&client->fenced)) {
         link_push_back(&engine->fenced, &client->fenced);
     }
@@ -123,6 +130,7 @@ void client_publish(struct client *client) {
 void client_close_now(struct client *client) {
     // Also in the middle of waiting: from here on no job may be handed to it.
     if (!MUTANT(WAITER_OUTLIVES_CLIENT)) wait_cancel(client);
+    cold_end(client);
     client->closes_now = true;
     client->has_request = false;
     client_enter(client, CLIENT_IDLE);
@@ -198,6 +206,7 @@ void engine_kill(struct engine *engine, struct client *client, struct client *by
 void clients_sweep(struct engine *engine) {
     const int64_t now_ms = engine_now_ms(engine);
     const int64_t timeout_ms = engine->options->timeout_s * 1000;
+    limits_check_held(engine);
     struct link *node;
     struct link *spare;
     link_each(node, spare, &engine->clients) {

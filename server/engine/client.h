@@ -16,6 +16,8 @@
 
 struct engine;
 struct waiter;
+struct cold;
+struct store_want;
 struct command;
 
 enum { CLIENT_ADDRESS_MAX = 128, CLIENT_NAME_MAX = 1024 };
@@ -43,6 +45,7 @@ enum client_state {
     CLIENT_POSTPONED, // CLIENT PAUSE holds its request back
     CLIENT_STARVED,   // its request waits for room in the log
     CLIENT_STUFFED,   // does not read its replies
+    CLIENT_READING,   // its request needs bytes that are being read from disk
     CLIENT_STATES,
 };
 
@@ -74,10 +77,13 @@ struct client {
     bool no_evict;
     bool no_touch;
     enum client_reply_mode reply_mode;
-    struct waiter *waiter; // not NULL: a blocked command
+    struct waiter *waiter;   // not NULL: a blocked command
+    struct cold *cold;       // what its command has asked the disk for; NULL: nothing
+    struct store_want *want; // payloads of its replies that are being read; NULL: none are
     const struct command *last_command;
     int64_t connected_ms;
     int64_t active_ms; // last request
+    int64_t taken_ms;  // last bytes that left
     uint64_t input_bytes;
     uint64_t output_bytes;
     uint64_t commands;

@@ -15,6 +15,7 @@ enum call_result {
     CALL_DONE,  // the reply is written
     CALL_WAIT,  // nothing is written; call_wait has hung the command on its keys
     CALL_RETRY, // what to return when call_prepare said no
+    CALL_COLD,  // what dispatch makes of all three when bytes are missing (call->is_cold)
 };
 
 typedef enum call_result command_handler(struct call *call);

@@ -172,25 +172,29 @@ static enum call_result execute(struct call *call, uint64_t *lsn) {
         call->txn = txn_begin(engine->store, call->now_ms);
     }
     enum call_result result = command->handler(call);
+    if (call->is_cold) must(result != CALL_WAIT && (call->txn == NULL || txn_is_empty(call->txn)));
     *lsn = call->txn != NULL ? txn_commit(call->txn) : engine_end_lsn(engine);
     call->txn = NULL;
+    if (call->is_cold) {
+        outbox_truncate(&call->client->outbox);
+        return CALL_COLD;
+    }
     if (!is_fenced(command)) *lsn = 0;
     if (MUTANT(READ_NOT_FENCED) && (command->traits & COMMAND_WRITES) == 0) *lsn = 0;
     if (result == CALL_RETRY && call->is_answered) result = CALL_DONE;
     return result;
 }
 
-static struct slice reply_written(const struct client *client) {
-    const struct outbox *outbox = &client->outbox;
-    if (outbox->bytes.len == outbox->settled) return SLICE_EMPTY;
-    return slice_sub(buf_slice(&outbox->bytes), outbox->settled, outbox->bytes.len);
+static bool is_answered(const struct client *client) {
+    return outbox_reply_len(&client->outbox) > 0;
 }
 
 // Counts the reply if it is an error.
 static bool count_error(struct client *client) {
-    const struct slice reply = reply_written(client);
-    if (reply.len == 0 || reply.data[0] != '-') return false;
-    stats_count_error(&client->engine->stats, reply);
+    const struct outbox *outbox = &client->outbox;
+    if (!outbox_reply_is_error(outbox)) return false;
+    const struct slice bytes = buf_slice(&outbox->bytes);
+    stats_count_error(&client->engine->stats, slice_sub(bytes, outbox->settled, bytes.len));
     return true;
 }
 
@@ -203,12 +207,17 @@ static int64_t took_us(struct engine *engine) {
 
 void call_seen(const struct call *call, enum engine_seen what) {
     const struct engine_witness *witness = call->engine->witness;
-    if (witness != NULL) witness->see(witness->context, what, call, reply_written(call->client));
+    if (witness == NULL) return;
+    struct buf reply = {0};
+    outbox_render(&call->client->outbox, witness->read, witness->context, &reply);
+    witness->see(witness->context, what, call, buf_slice(&reply));
+    buf_deinit(&reply);
 }
 
 static enum dispatch_result refuse(struct call *call, struct command_slot *slot) {
     struct client *client = call->client;
     if (slot != NULL) slot->stats.rejected++;
+    cold_end(client);
     count_error(client);
     call_seen(call, ENGINE_SEEN_REFUSED);
     client_end_reply(client, 0);
@@ -246,6 +255,7 @@ enum dispatch_result dispatch_request(struct client *client) {
     case REFUSED:
         return refuse(&call, slot);
     case HELD:
+        cold_forget_bytes(client);
         return DISPATCH_HELD;
     }
     uint64_t lsn = 0;
@@ -253,18 +263,24 @@ enum dispatch_result dispatch_request(struct client *client) {
     case CALL_DONE:
         break;
     case CALL_WAIT:
-        must(client->waiter != NULL && reply_written(client).len == 0);
+        must(client->waiter != NULL && !is_answered(client));
+        cold_end(client);
         call_seen(&call, ENGINE_SEEN_WAITS);
         return DISPATCH_DONE;
     case CALL_RETRY:
-        must(reply_written(client).len == 0);
+        must(!is_answered(client));
         if (call.is_broken) {
             client_close_now(client);
         } else {
+            cold_forget_bytes(client);
             client_enter(client, CLIENT_STARVED);
         }
         return DISPATCH_HELD;
+    case CALL_COLD:
+        cold_suspend(client);
+        return DISPATCH_HELD;
     }
+    cold_end(client);
     const bool is_error = count_error(client);
     stats_book(engine, slot, &call, took_us(engine), is_error);
     call_seen(&call, ENGINE_SEEN_DONE);
@@ -283,13 +299,17 @@ static enum retry_result retry_with_room(struct waiter *waiter, struct call *cal
     case CALL_DONE:
         break;
     case CALL_WAIT:
-        must(reply_written(client).len == 0);
+        must(!is_answered(client));
+        cold_end(client);
         return RETRY_WAITS;
     case CALL_RETRY:
-        must(reply_written(client).len == 0);
+        must(!is_answered(client));
         if (!call->is_broken) return RETRY_STALLED;
         client_close_now(client);
         return RETRY_GONE;
+    case CALL_COLD:
+        cold_suspend(client);
+        return RETRY_STALLED;
     }
     engine->stats.waiters_served++;
     stats_book(engine, waiter->slot, call, took_us(engine), count_error(client));

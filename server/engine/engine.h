@@ -70,6 +70,8 @@ enum engine_seen {
 // a model; it must not change anything.
 struct engine_witness {
     void *context;
+    // The bytes of a payload that comes into the reply later.
+    void (*read)(void *context, const struct blob *blob, char *into);
     void (*see)(void *context, enum engine_seen what, const struct call *call, struct slice reply);
 };
 
@@ -140,11 +142,14 @@ int64_t engine_next_deadline_ms(
                                   // timeout); INT64_MAX: none
 void engine_tick(struct engine *engine); // every 100 ms: samples, idle clients, active expiry
 
+// Memory that work in the background holds now; it does not count against maxmemory, since refusing
+// writes would not make it smaller.
+void engine_note_background(struct engine *engine, uint64_t bytes);
 // What the volume of the log has room for, asked about once a second: warns when it gets low.
 void engine_note_disk(struct engine *engine, const struct vfs_space *space);
 struct engine_disk {
     bool is_low;
-    uint64_t free_bytes; // of the volume, and of slots that are ready
+    uint64_t free_bytes; // of the volume as far as max-disk allows, and of slots that are ready
     uint64_t total_bytes;
 };
 struct engine_disk engine_disk(const struct engine *engine);
@@ -152,6 +157,11 @@ struct engine_disk engine_disk(const struct engine *engine);
 // The log became durable up to lsn (after log_flush_end), or slots became ready: outboxes open,
 // paused commands are tried again.
 void engine_durable(struct engine *engine, uint64_t lsn);
+
+// A reading (storage/reading.h, which the owner has begun and run) is over: replies whose payloads
+// have come go on, commands that needed bytes are executed again.
+struct store_reading;
+void engine_read(struct engine *engine, struct store_reading *reading);
 
 struct client *engine_next_sendable(
     struct engine
@@ -177,7 +187,8 @@ void engine_reset_stats(struct engine *engine); // CONFIG RESETSTAT: counters, p
 struct slowlog *engine_slowlog(struct engine *engine);
 struct latency *engine_latency(struct engine *engine);
 struct saving *engine_saving(struct engine *engine);
-// Memory that does not count against maxmemory: what the log needs to write and to keep its tail.
+// Memory that does not count against maxmemory: what the log needs to write and to keep its tail,
+// and what a checkpoint being made does.
 uint64_t engine_memory_uncounted(const struct engine *engine);
 struct rng *engine_rng(struct engine *engine);
 const struct trace *engine_trace(const struct engine *engine);

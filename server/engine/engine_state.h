@@ -22,6 +22,11 @@ enum {
     ENGINE_MEMORY_RECHECK_US = 1000,      // when full: look again at most this often
     ENGINE_SWEEP_MS = 1000,               // idle clients are looked at this often
     ENGINE_TRIM_IDLE_MS = 2000,           // a client quiet for so long gives its buffers back
+    // Segments that the log has given up and only replies in outboxes hold: a client that has taken
+    // nothing for so long is cut off; when there are more, or the log has no room, the one that has
+    // taken nothing for longest, at each sweep.
+    ENGINE_HOLD_STALL_MS = 10000,
+    ENGINE_HELD_SLOTS_MAX = 16,
 };
 
 // A row of the table with what the engine keeps beside it.
@@ -118,7 +123,8 @@ struct engine {
     bool has_expired_left; // the last round of active expiry ended with its budget
 
     struct engine_disk disk;
-    uint64_t memory_used; // as last sampled; without what does not count
+    uint64_t background_bytes; // memory of work in the background
+    uint64_t memory_used;      // as last sampled; without what does not count
     uint64_t memory_unsampled_bytes;
     int64_t memory_sampled_us;
 
@@ -148,7 +154,27 @@ void client_close_now(struct client *client);
 struct reply client_reply(struct client *client);
 // Ends the reply just written: fences it by `lsn` (0: unfenced) or drops it (CLIENT REPLY).
 void client_end_reply(struct client *client, uint64_t lsn);
-void clients_sweep(struct engine *engine); // idle ones, soft output limits, unused memory
+void limits_check_held(struct engine *engine); // disk that unread replies keep from the log
+void clients_sweep(struct engine *engine);     // idle ones, soft output limits, unused memory
+
+// ---- pour.c
+
+// Turns payloads at the front of the outbox into bytes, or sees to it that they are read.
+void client_pour(struct client *client);
+void client_hold_slot(void *context, uint32_t slot); // for its outbox, as the next
+void client_release_slot(void *context, uint32_t slot);
+
+// ---- cold.c
+
+// The command the client holds (or waits with) has asked for bytes: it is suspended.
+void cold_suspend(struct client *client);
+void cold_forget_bytes(struct client *client); // it is held for another reason
+void cold_end(struct client *client);          // it is executed, or never will be
+
+// ---- turn.c
+
+// Executes the client's requests until there are no more, it has had its share, or one is held.
+void client_run(struct client *client);
 
 // ---- commands.c
 

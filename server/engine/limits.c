@@ -110,7 +110,11 @@ enum limit_room limits_room(struct engine *engine, const struct log_need *need) 
 // ---- memory
 
 uint64_t engine_memory_uncounted(const struct engine *engine) {
-    return engine->log == NULL ? 0 : log_image_bytes(engine->log);
+    return engine->log == NULL ? 0 : log_image_bytes(engine->log) + engine->background_bytes;
+}
+
+void engine_note_background(struct engine *engine, uint64_t bytes) {
+    engine->background_bytes = bytes;
 }
 
 void limits_sample_memory(struct engine *engine) {
@@ -144,7 +148,10 @@ void limits_grew(struct engine *engine, size_t bytes) {
 
 // ---- room on the disk
 
-enum { DISK_HYSTERESIS_SHARE = 8 }; // it is called low until there is 1/8 more than the bound
+enum {
+    DISK_HYSTERESIS_SHARE = 8, // it is called low until there is 1/8 more than the bound
+    MAX_DISK_LOW_SHARE = 8,    // less than that of max-disk is low, too, if it is below disk-low
+};
 
 static void say_disk(const struct engine *engine) {
     const struct engine_disk *disk = &engine->disk;
@@ -155,23 +162,36 @@ static void say_disk(const struct engine *engine) {
     if (disk->is_low) {
         trace_event(engine->trace, TRACE_WARNING, "disk.low",
                     "The disk is low: there is room for %s of log, the volume of the data "
-                    "directory has %s. When it is used up, commands that add data are refused. "
-                    "Free space or enlarge the volume; disk-low says from where on this is said.",
-                    free, total);
+                    "directory has %s%s. When it is used up, commands that add data are refused. "
+                    "Free space, enlarge the volume or raise max-disk; disk-low says from where on "
+                    "this is said.",
+                    free, total,
+                    engine->options->max_disk == 0 ? "" : ", and max-disk sets a limit");
     } else {
         trace_event(engine->trace, TRACE_NOTICE, "disk.enough",
                     "The disk is no longer low: there is room for %s of log", free);
     }
 }
 
+static bool is_below(const struct engine_disk *disk, uint64_t bound) {
+    const uint64_t more = disk->is_low ? bound / DISK_HYSTERESIS_SHARE : 0;
+    return disk->free_bytes < bound + more;
+}
+
 void engine_note_disk(struct engine *engine, const struct vfs_space *space) {
     struct engine_disk *disk = &engine->disk;
     const struct log_stats log = log_stats(engine->log);
     const uint64_t low_bytes = engine->options->disk_low_bytes;
+    const uint64_t max_disk = engine->options->max_disk;
+    const uint64_t ready_bytes = log.slots_ready * log_segment_bytes(engine->log);
+    const uint64_t allowed = max_disk > log.disk_bytes ? max_disk - log.disk_bytes : 0;
     disk->total_bytes = space->total_bytes;
-    disk->free_bytes = space->free_bytes + log.slots_ready * log_segment_bytes(engine->log);
-    const uint64_t more = disk->is_low ? low_bytes / DISK_HYSTERESIS_SHARE : 0;
-    const bool is_low = disk->free_bytes < low_bytes + more;
+    disk->free_bytes = space->free_bytes + ready_bytes;
+    bool is_low = is_below(disk, low_bytes);
+    if (max_disk != 0) {
+        disk->free_bytes = num_min(space->free_bytes, allowed) + ready_bytes;
+        is_low |= is_below(disk, num_min(low_bytes, max_disk / MAX_DISK_LOW_SHARE));
+    }
     if (is_low == disk->is_low) return;
     disk->is_low = is_low;
     say_disk(engine);
@@ -208,6 +228,53 @@ void limits_check_output(struct client *client) {
                 (unsigned long long)client->id, client->origin.address,
                 outbox_pending(&client->outbox));
     client_close_now(client);
+}
+
+static bool is_given_up(const void *context, uint32_t slot) {
+    return log_is_given_up(context, slot);
+}
+
+// For how long the client has taken nothing of what it could take, while its replies keep segments
+// from the log. -1: they do not.
+static int64_t holds_for_ms(const struct client *client) {
+    const struct outbox *outbox = &client->outbox;
+    if (client->closes_now || outbox->row_count == 0) return -1;
+    if (outbox_sendable(outbox).len == 0) return -1; // it waits for us
+    if (!outbox_holds(outbox, is_given_up, client->engine->log)) return -1;
+    const bool has_asked_since = client->active_ms > client->taken_ms;
+    return engine_now_ms(client->engine) - (has_asked_since ? client->active_ms : client->taken_ms);
+}
+
+static void cut_off_holder(struct client *client, int64_t held_ms) {
+    struct engine *engine = client->engine;
+    engine->stats.held_space_disconnections++;
+    trace_event(engine->trace, TRACE_WARNING, "client.holds_space",
+                "Client %llu (%s) is closed: replies that it has not taken for %lld ms keep disk "
+                "space from the log, which holds their values.",
+                (unsigned long long)client->id, client->origin.address, (long long)held_ms);
+    client_close_now(client);
+}
+
+void limits_check_held(struct engine *engine) {
+    if (engine->log == NULL) return;
+    const uint32_t held = log_given_up_count(engine->log);
+    if (held == 0) return;
+    const bool is_needed = held > ENGINE_HELD_SLOTS_MAX || log_stats(engine->log).is_full;
+    struct client *longest = NULL;
+    int64_t longest_ms = -1;
+    struct link *node;
+    struct link *spare;
+    link_each(node, spare, &engine->clients) {
+        struct client *client = link_entry(node, struct client, all);
+        const int64_t held_ms = holds_for_ms(client);
+        if (held_ms >= ENGINE_HOLD_STALL_MS) {
+            cut_off_holder(client, held_ms);
+        } else if (held_ms > longest_ms) {
+            longest = client;
+            longest_ms = held_ms;
+        }
+    }
+    if (is_needed && longest != NULL) cut_off_holder(longest, longest_ms);
 }
 
 void limits_check_input(struct client *client) {

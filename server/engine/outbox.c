@@ -5,34 +5,36 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
+#include "proto/base/num.h"
 
 enum {
     OUTBOX_KEEP = 64 * 1024,    // a larger buffer is given back when it has drained
     OUTBOX_COMPACT = 64 * 1024, // so much must have left before the rest is moved to the front
+    NEXT_MARKS_MAX = 256,       // looked at for what comes next
     MARKS_MIN = 8,
     MARKS_KEEP = 1024,
 };
 
-enum mark_kind { MARK_FENCE, MARK_HOLE, MARK_FILLED };
+enum mark_kind { MARK_FENCE, MARK_ROW };
 
 struct outbox_mark {
     size_t begin; // bytes from here on may not leave while the mark stands
+    union {
+        uint64_t lsn; // FENCE
+        size_t len;   // ROW: bytes of records
+    };
+    const struct outbox_form *form; // ROW
     enum mark_kind kind;
-    uint64_t lsn; // FENCE
-    uint32_t hole;
-    size_t len; // HOLE: bytes reserved
 };
-
-void outbox_deinit(struct outbox *outbox) {
-    buf_deinit(&outbox->bytes);
-    mem_free(outbox->marks);
-    *outbox = (struct outbox){0};
-}
 
 // ---- the ring of marks
 
 static struct outbox_mark *mark_at(const struct outbox *outbox, size_t index) {
     return &outbox->marks[(outbox->mark_first + index) & (outbox->mark_cap - 1)];
+}
+
+static struct outbox_mark *last_mark(const struct outbox *outbox) {
+    return mark_at(outbox, outbox->mark_count - 1);
 }
 
 static void marks_grow(struct outbox *outbox) {
@@ -54,16 +56,25 @@ static void mark_insert(struct outbox *outbox, size_t index, const struct outbox
         *mark_at(outbox, i) = *mark_at(outbox, i - 1);
     }
     *mark_at(outbox, index) = *mark;
+    if (mark->kind == MARK_FENCE) outbox->fence_count++;
+    if (mark->kind == MARK_ROW) outbox->row_count++;
+}
+
+static void mark_remove_first(struct outbox *outbox) {
+    const struct outbox_mark *mark = mark_at(outbox, 0);
+    if (mark->kind == MARK_FENCE) outbox->fence_count--;
+    if (mark->kind == MARK_ROW) outbox->row_count--;
+    outbox->mark_first = (outbox->mark_first + 1) & (outbox->mark_cap - 1);
+    outbox->mark_count--;
 }
 
 // Takes away the marks at the front that hold nothing back any more.
 static void advance(struct outbox *outbox) {
     while (outbox->mark_count > 0) {
         const struct outbox_mark *mark = mark_at(outbox, 0);
-        if (mark->kind == MARK_HOLE) break;
+        if (mark->kind == MARK_ROW && mark->len > 0) break;
         if (mark->kind == MARK_FENCE && mark->lsn > outbox->durable_lsn) break;
-        outbox->mark_first = (outbox->mark_first + 1) & (outbox->mark_cap - 1);
-        outbox->mark_count--;
+        mark_remove_first(outbox);
     }
     outbox->sendable_end = outbox->settled;
     if (outbox->mark_count > 0 && mark_at(outbox, 0)->begin < outbox->settled) {
@@ -71,10 +82,126 @@ static void advance(struct outbox *outbox) {
     }
 }
 
-// ---- writing
+static void marks_trim(struct outbox *outbox, size_t keep) {
+    if (outbox->mark_count > 0 || outbox->mark_cap <= keep) return;
+    mem_free(outbox->marks);
+    outbox->marks = NULL;
+    outbox->mark_cap = 0;
+    outbox->mark_first = 0;
+}
 
-// The holes of the reply just written stand behind its fence.
-static size_t holes_of_open_reply(const struct outbox *outbox) {
+// ---- records of payloads
+
+static size_t record_bytes(const struct outbox_form *form) {
+    return sizeof(struct blob) + form->extra_bytes;
+}
+
+static void record_read(const struct outbox *outbox, const struct outbox_mark *row, size_t at,
+                        struct outbox_payload *out) {
+    const char *record = outbox->bytes.data + at;
+    out->form = row->form;
+    memcpy(&out->blob, record, sizeof out->blob);
+    memcpy(out->extra, record + sizeof out->blob, row->form->extra_bytes);
+}
+
+// ---- slots that are held: neighbours of one row in one slot hold it together
+
+enum { NO_SLOT = UINT32_MAX };
+
+static uint32_t slot_at(const struct outbox *outbox, size_t at) {
+    struct blob blob;
+    memcpy(&blob, outbox->bytes.data + at, sizeof blob);
+    return blob_slot(&blob);
+}
+
+// Of the row's last payload; NO_SLOT: it has none.
+static uint32_t last_slot(const struct outbox *outbox, const struct outbox_mark *row) {
+    if (row->len == 0) return NO_SLOT;
+    return slot_at(outbox, row->begin + row->len - record_bytes(row->form));
+}
+
+static void hold(struct outbox *outbox, uint32_t slot) {
+    if (outbox->hold != NULL) outbox->hold(outbox->context, slot);
+}
+
+static void release(struct outbox *outbox, uint32_t slot) {
+    if (outbox->release != NULL) outbox->release(outbox->context, slot);
+}
+
+// The records of the row from `from` on are no more.
+static void row_cut(struct outbox *outbox, struct outbox_mark *row, size_t from) {
+    const size_t step = record_bytes(row->form);
+    const size_t kept = from > row->begin ? from - row->begin : 0;
+    const size_t end = row->begin + row->len;
+    if (kept >= row->len) return;
+    row->len = kept;
+    uint32_t held = last_slot(outbox, row);
+    for (size_t at = row->begin + kept; at < end; at += step) {
+        const uint32_t slot = slot_at(outbox, at);
+        if (slot != held) release(outbox, slot);
+        held = slot;
+    }
+}
+
+// The row's first record is no more.
+static void row_shift(struct outbox *outbox, struct outbox_mark *row) {
+    const size_t step = record_bytes(row->form);
+    const uint32_t slot = slot_at(outbox, row->begin);
+    row->begin += step;
+    row->len -= step;
+    if (row->len == 0 || slot_at(outbox, row->begin) != slot) release(outbox, slot);
+}
+
+static struct outbox_mark *row_to_extend(const struct outbox *outbox,
+                                         const struct outbox_form *form) {
+    if (outbox->mark_count == 0) return NULL;
+    struct outbox_mark *last = last_mark(outbox);
+    if (last->kind != MARK_ROW || last->form != form || last->begin < outbox->settled) return NULL;
+    return last->begin + last->len == outbox->bytes.len ? last : NULL;
+}
+
+static struct outbox_mark *row_get(struct outbox *outbox, const struct outbox_form *form) {
+    struct outbox_mark *row = row_to_extend(outbox, form);
+    if (row != NULL) return row;
+    const struct outbox_mark fresh = {.begin = outbox->bytes.len, .form = form, .kind = MARK_ROW};
+    mark_insert(outbox, outbox->mark_count, &fresh);
+    return last_mark(outbox);
+}
+
+void outbox_add(struct outbox *outbox, const struct outbox_form *form, const struct blob *blob,
+                const void *extra) {
+    struct outbox_mark *row = row_get(outbox, form);
+    const uint32_t slot = blob_slot(blob);
+    if (slot != last_slot(outbox, row)) hold(outbox, slot);
+    buf_append(&outbox->bytes, blob, sizeof *blob);
+    if (form->extra_bytes > 0) buf_append(&outbox->bytes, extra, form->extra_bytes);
+    row->len += record_bytes(form);
+}
+
+void outbox_add_row(struct outbox *outbox, const struct outbox_form *form, const struct blob *blobs,
+                    size_t count) {
+    must(form->extra_bytes == 0);
+    if (count == 0) return;
+    struct outbox_mark *row = row_get(outbox, form);
+    uint32_t held = last_slot(outbox, row);
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t slot = blob_slot(&blobs[i]);
+        if (slot != held) hold(outbox, slot);
+        held = slot;
+    }
+    buf_append(&outbox->bytes, blobs, count * sizeof *blobs);
+    row->len += count * sizeof *blobs;
+}
+
+void outbox_expect(struct outbox *outbox, size_t count) {
+    must(count <= SIZE_MAX / sizeof(struct blob));
+    buf_reserve_pages(&outbox->bytes, count * sizeof(struct blob));
+}
+
+// ---- the reply being written
+
+// Its rows stand behind its fence.
+static size_t rows_of_reply(const struct outbox *outbox) {
     size_t count = 0;
     while (count < outbox->mark_count &&
            mark_at(outbox, outbox->mark_count - 1 - count)->begin >= outbox->settled) {
@@ -83,7 +210,77 @@ static size_t holes_of_open_reply(const struct outbox *outbox) {
     return count;
 }
 
+size_t outbox_reply_len(const struct outbox *outbox) {
+    return outbox->bytes.len - outbox->settled;
+}
+
+bool outbox_reply_has_payloads(const struct outbox *outbox) {
+    return outbox->mark_count > 0 && last_mark(outbox)->begin >= outbox->settled;
+}
+
+bool outbox_reply_is_error(const struct outbox *outbox) {
+    if (outbox_reply_len(outbox) == 0 || outbox->bytes.data[outbox->settled] != '-') return false;
+    const size_t rows = rows_of_reply(outbox);
+    return rows == 0 || mark_at(outbox, outbox->mark_count - rows)->begin > outbox->settled;
+}
+
+void outbox_cut(struct outbox *outbox, size_t len) {
+    const size_t end = outbox->settled + len;
+    must(end <= outbox->bytes.len);
+    while (outbox_reply_has_payloads(outbox)) {
+        struct outbox_mark *row = last_mark(outbox);
+        if (row->begin + row->len <= end) break;
+        row_cut(outbox, row, end);
+        if (row->len > 0) break;
+        outbox->mark_count--;
+        outbox->row_count--;
+    }
+    outbox->bytes.len = end;
+}
+
+void outbox_truncate(struct outbox *outbox) {
+    outbox_cut(outbox, 0);
+}
+
+void outbox_take_out(struct outbox *outbox, size_t at, size_t len) {
+    const size_t from = outbox->settled + at;
+    must(from + len <= outbox->bytes.len);
+    memmove(outbox->bytes.data + from, outbox->bytes.data + from + len,
+            outbox->bytes.len - from - len);
+    outbox->bytes.len -= len;
+    for (size_t i = 0; i < outbox->mark_count; i++) {
+        struct outbox_mark *mark = mark_at(outbox, i);
+        if (mark->begin <= from) continue;
+        must(mark->begin >= from + len);
+        mark->begin -= len;
+    }
+}
+
+void outbox_render(const struct outbox *outbox,
+                   void (*read)(void *context, const struct blob *blob, char *into), void *context,
+                   struct buf *out) {
+    struct reply reply = {.out = out, .version = RESP2};
+    const struct slice all = buf_slice(&outbox->bytes);
+    size_t at = outbox->settled;
+    for (size_t i = outbox->mark_count - rows_of_reply(outbox); i < outbox->mark_count; i++) {
+        const struct outbox_mark *row = mark_at(outbox, i);
+        buf_append_slice(out, slice_sub(all, at, row->begin));
+        for (at = row->begin; at < row->begin + row->len; at += record_bytes(row->form)) {
+            struct outbox_payload payload;
+            record_read(outbox, row, at, &payload);
+            struct buf bytes = {0};
+            const size_t len = blob_len(&payload.blob);
+            read(context, &payload.blob, buf_reserve(&bytes, len));
+            buf_commit(&bytes, len);
+            row->form->write(&reply, buf_slice(&bytes), ERR_NONE, payload.extra);
+            buf_deinit(&bytes);
+        }
+    }
+    buf_append_slice(out, slice_sub(all, at, all.len));
+}
+
 static bool has_fence_of(const struct outbox *outbox, size_t before, uint64_t lsn) {
+    if (outbox->fence_count == 0) return false;
     for (size_t i = before; i > 0; i--) {
         const struct outbox_mark *mark = mark_at(outbox, i - 1);
         if (mark->kind == MARK_FENCE) return mark->lsn >= lsn;
@@ -94,7 +291,7 @@ static bool has_fence_of(const struct outbox *outbox, size_t before, uint64_t ls
 void outbox_fence(struct outbox *outbox, uint64_t lsn, uint64_t durable_lsn) {
     if (durable_lsn > outbox->durable_lsn) outbox->durable_lsn = durable_lsn;
     if (outbox->bytes.len > outbox->settled && lsn > outbox->durable_lsn) {
-        const size_t index = outbox->mark_count - holes_of_open_reply(outbox);
+        const size_t index = outbox->mark_count - rows_of_reply(outbox);
         if (!has_fence_of(outbox, index, lsn)) {
             const struct outbox_mark fence = {
                 .begin = outbox->settled, .kind = MARK_FENCE, .lsn = lsn};
@@ -105,69 +302,30 @@ void outbox_fence(struct outbox *outbox, uint64_t lsn, uint64_t durable_lsn) {
     advance(outbox);
 }
 
-void outbox_truncate(struct outbox *outbox) {
-    outbox->mark_count -= holes_of_open_reply(outbox);
-    outbox->bytes.len = outbox->settled;
+// ---- pouring
+
+bool outbox_front(const struct outbox *outbox, struct outbox_payload *out) {
+    if (outbox->mark_count == 0) return false;
+    const struct outbox_mark *row = mark_at(outbox, 0);
+    if (row->kind != MARK_ROW || row->begin >= outbox->settled) return false;
+    record_read(outbox, row, row->begin, out);
+    return true;
 }
 
-uint32_t outbox_hole(struct outbox *outbox, size_t len) {
-    must(len > 0);
-    const struct outbox_mark mark = {
-        .begin = outbox->bytes.len, .kind = MARK_HOLE, .hole = outbox->next_hole, .len = len};
-    // Reserved now: what is promised to a client counts against its limits from the start.
-    buf_reserve(&outbox->bytes, len);
-    memset(outbox->bytes.data + outbox->bytes.len, 0, len);
-    buf_commit(&outbox->bytes, len);
-    mark_insert(outbox, outbox->mark_count, &mark);
-    return outbox->next_hole++;
-}
-
-// Gives the hole's place `len` bytes instead of those reserved: all behind it moves.
-static void hole_resize(struct outbox *outbox, size_t index, size_t len) {
-    struct outbox_mark *hole = mark_at(outbox, index);
-    struct buf *bytes = &outbox->bytes;
-    const size_t old_end = hole->begin + hole->len;
-    const size_t new_end = hole->begin + len;
-    const size_t rest = bytes->len - old_end;
-    if (len > hole->len) buf_reserve(bytes, len - hole->len);
-    if (rest > 0) memmove(bytes->data + new_end, bytes->data + old_end, rest);
-    bytes->len = new_end + rest;
-    if (outbox->settled >= old_end) outbox->settled = outbox->settled - old_end + new_end;
-    for (size_t i = index + 1; i < outbox->mark_count; i++) {
-        struct outbox_mark *mark = mark_at(outbox, i);
-        mark->begin = mark->begin - old_end + new_end;
+size_t outbox_next(const struct outbox *outbox, struct blob *out, size_t max) {
+    size_t count = 0;
+    for (size_t i = 0; i < outbox->mark_count && i < NEXT_MARKS_MAX && count < max; i++) {
+        const struct outbox_mark *row = mark_at(outbox, i);
+        if (row->begin >= outbox->settled) break;
+        if (row->kind != MARK_ROW) continue;
+        const size_t step = record_bytes(row->form);
+        for (size_t at = row->begin; count < max && at < row->begin + row->len; at += step) {
+            struct outbox_payload payload;
+            record_read(outbox, row, at, &payload);
+            out[count++] = payload.blob;
+        }
     }
-    hole->len = len;
-}
-
-void outbox_fill(struct outbox *outbox, uint32_t hole, struct slice s) {
-    for (size_t i = 0; i < outbox->mark_count; i++) {
-        struct outbox_mark *mark = mark_at(outbox, i);
-        if (mark->kind != MARK_HOLE || mark->hole != hole) continue;
-        if (mark->len != s.len) hole_resize(outbox, i, s.len);
-        if (s.len > 0) memcpy(outbox->bytes.data + mark->begin, s.data, s.len);
-        mark->kind = MARK_FILLED;
-        advance(outbox);
-        return;
-    }
-}
-
-// ---- leaving
-
-bool outbox_durable(struct outbox *outbox, uint64_t lsn) {
-    const size_t before = outbox->sendable_end;
-    if (lsn > outbox->durable_lsn) outbox->durable_lsn = lsn;
-    advance(outbox);
-    return outbox->sendable_end > before;
-}
-
-bool outbox_is_fenced(const struct outbox *outbox) {
-    return outbox->mark_count > 0;
-}
-
-struct slice outbox_sendable(const struct outbox *outbox) {
-    if (outbox->sendable_end == outbox->sent) return SLICE_EMPTY;
-    return slice_of(outbox->bytes.data + outbox->sent, outbox->sendable_end - outbox->sent);
+    return count;
 }
 
 static void forget_sent(struct outbox *outbox) {
@@ -181,19 +339,8 @@ static void forget_sent(struct outbox *outbox) {
     outbox->sent = 0;
 }
 
-static void marks_trim(struct outbox *outbox, size_t keep) {
-    if (outbox->mark_count > 0 || outbox->mark_cap <= keep) return;
-    mem_free(outbox->marks);
-    outbox->marks = NULL;
-    outbox->mark_cap = 0;
-    outbox->mark_first = 0;
-}
-
-void outbox_sent(struct outbox *outbox, size_t len) {
-    must(len <= outbox->sendable_end - outbox->sent);
-    if (MUTANT(PARTIAL_SEND_REPEATS_BYTE) && len > 0 && outbox->sent + len < outbox->sendable_end)
-        len--;
-    outbox->sent += len;
+// Bytes have left, or were poured.
+static void reclaim(struct outbox *outbox) {
     const size_t rest = outbox->bytes.len - outbox->sent;
     if (rest == 0) {
         outbox->bytes.len = 0;
@@ -208,12 +355,87 @@ void outbox_sent(struct outbox *outbox, size_t len) {
     }
 }
 
+void outbox_pour(struct outbox *outbox, struct slice bytes, enum err err) {
+    struct outbox_mark *row = mark_at(outbox, 0);
+    must(row->kind == MARK_ROW && row->len > 0 && row->begin < outbox->settled);
+    struct outbox_payload payload;
+    record_read(outbox, row, row->begin, &payload);
+    buf_append(&outbox->poured, outbox->bytes.data + outbox->sent, row->begin - outbox->sent);
+    struct reply reply = {.out = &outbox->poured, .version = RESP2};
+    row->form->write(&reply, bytes, err, payload.extra);
+    row_shift(outbox, row);
+    outbox->sent = row->begin;
+    advance(outbox);
+    reclaim(outbox);
+}
+
+bool outbox_holds(const struct outbox *outbox, bool (*is_it)(const void *context, uint32_t slot),
+                  const void *context) {
+    for (size_t i = 0; i < outbox->mark_count; i++) {
+        const struct outbox_mark *row = mark_at(outbox, i);
+        if (row->kind != MARK_ROW) continue;
+        const size_t step = record_bytes(row->form);
+        uint32_t held = NO_SLOT;
+        for (size_t at = row->begin; at < row->begin + row->len; at += step) {
+            const uint32_t slot = slot_at(outbox, at);
+            if (slot != held && is_it(context, slot)) return true;
+            held = slot;
+        }
+    }
+    return false;
+}
+
+size_t outbox_poured(const struct outbox *outbox) {
+    return outbox->poured.len - outbox->poured_sent;
+}
+
+// ---- leaving
+
+bool outbox_durable(struct outbox *outbox, uint64_t lsn) {
+    const size_t before = outbox->sendable_end;
+    const size_t marks = outbox->mark_count;
+    if (lsn > outbox->durable_lsn) outbox->durable_lsn = lsn;
+    advance(outbox);
+    return outbox->sendable_end > before || outbox->mark_count < marks;
+}
+
+bool outbox_is_fenced(const struct outbox *outbox) {
+    return outbox->fence_count > 0;
+}
+
+struct slice outbox_sendable(const struct outbox *outbox) {
+    if (outbox_poured(outbox) > 0)
+        return slice_of(outbox->poured.data + outbox->poured_sent, outbox_poured(outbox));
+    if (outbox->sendable_end == outbox->sent) return SLICE_EMPTY;
+    return slice_of(outbox->bytes.data + outbox->sent, outbox->sendable_end - outbox->sent);
+}
+
+static void poured_sent(struct outbox *outbox, size_t len) {
+    outbox->poured_sent += len;
+    if (outbox_poured(outbox) > 0) return;
+    buf_reset(&outbox->poured);
+    buf_shrink(&outbox->poured, OUTBOX_KEEP);
+    outbox->poured_sent = 0;
+}
+
+void outbox_sent(struct outbox *outbox, size_t len) {
+    const struct slice sendable = outbox_sendable(outbox);
+    must(len <= sendable.len);
+    if (MUTANT(PARTIAL_SEND_REPEATS_BYTE) && len > 0 && len < sendable.len) len--;
+    if (outbox_poured(outbox) > 0) {
+        poured_sent(outbox, len);
+        return;
+    }
+    outbox->sent += len;
+    reclaim(outbox);
+}
+
 size_t outbox_pending(const struct outbox *outbox) {
-    return outbox->bytes.len - outbox->sent;
+    return outbox->bytes.len - outbox->sent + outbox_poured(outbox);
 }
 
 size_t outbox_memory(const struct outbox *outbox) {
-    return outbox->bytes.cap + outbox->mark_cap * sizeof *outbox->marks;
+    return outbox->bytes.cap + outbox->poured.cap + outbox->mark_cap * sizeof *outbox->marks;
 }
 
 bool outbox_is_drained(const struct outbox *outbox) {
@@ -223,22 +445,43 @@ bool outbox_is_drained(const struct outbox *outbox) {
 void outbox_trim(struct outbox *outbox) {
     if (!outbox_is_drained(outbox)) return;
     buf_shrink(&outbox->bytes, 0);
+    buf_shrink(&outbox->poured, 0);
     marks_trim(outbox, 0);
+}
+
+void outbox_deinit(struct outbox *outbox) {
+    for (size_t i = 0; i < outbox->mark_count; i++) {
+        struct outbox_mark *mark = mark_at(outbox, i);
+        if (mark->kind == MARK_ROW) row_cut(outbox, mark, 0);
+    }
+    buf_deinit(&outbox->bytes);
+    buf_deinit(&outbox->poured);
+    mem_free(outbox->marks);
+    *outbox = (struct outbox){0};
 }
 
 void outbox_check(const struct outbox *outbox) {
     must(outbox->sent <= outbox->sendable_end);
     must(outbox->sendable_end <= outbox->settled);
     must(outbox->settled <= outbox->bytes.len);
+    must(outbox->poured_sent <= outbox->poured.len);
     size_t begin = outbox->sendable_end;
     uint64_t lsn = 0;
+    size_t fences = 0;
     for (size_t i = 0; i < outbox->mark_count; i++) {
         const struct outbox_mark *mark = mark_at(outbox, i);
         must(mark->begin >= begin);
         must(mark->begin <= outbox->bytes.len);
         begin = mark->begin;
-        if (mark->kind != MARK_FENCE) continue;
+        if (mark->kind == MARK_ROW) {
+            must(mark->len > 0 && mark->len % record_bytes(mark->form) == 0);
+            begin += mark->len;
+            must(begin <= outbox->bytes.len);
+            continue;
+        }
+        fences++;
         must(mark->lsn > lsn);
         lsn = mark->lsn;
     }
+    must(fences == outbox->fence_count && outbox->mark_count - fences == outbox->row_count);
 }

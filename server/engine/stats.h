@@ -35,6 +35,7 @@ struct stats {
     uint64_t error_replies;
     uint64_t query_limit_disconnections;
     uint64_t output_limit_disconnections;
+    uint64_t held_space_disconnections;
     uint64_t reads_processed;
     uint64_t writes_processed;
     uint64_t refused_no_space; // -NOSPACE

@@ -5,12 +5,13 @@
 // `sendable`; engine_durable opens those that were fenced. Failure modes: a request that may not
 // run now stays parsed in its client, whose socket is not read meanwhile (its slices live in the
 // input buffer); the list the client hangs on is woken by what it waits for: POSTPONED by the end
-// of the pause, STARVED by the log, STUFFED by its reading.
+// of the pause, STARVED by the log, STUFFED by its reading, READING by what it reads (cold.c).
 #include <string.h>
 
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
 #include "server/engine/engine_state.h"
+#include "storage/reading.h"
 
 // ---- executing
 
@@ -57,8 +58,7 @@ static bool may_execute(const struct client *client) {
            !client_is_closing(client);
 }
 
-// Executes the client's requests until there are no more, it has had its share, or one is held.
-static void client_run(struct client *client) {
+void client_run(struct client *client) {
     struct engine *engine = client->engine;
     engine->command_began_us = stats_clock_us(engine);
     for (unsigned executed = 0; may_execute(client); executed++) {
@@ -192,6 +192,10 @@ void engine_tick(struct engine *engine) {
 
 // ---- bytes out
 
+void engine_read(struct engine *engine, struct store_reading *reading) {
+    store_reading_end(engine->store, reading);
+}
+
 void engine_durable(struct engine *engine, uint64_t lsn) {
     if (MUTANT(DURABLE_TOLD_THE_END)) lsn = log_end_lsn(engine->log);
     // Only clients with a fence are looked at, and each of them at most as often as there are
@@ -219,6 +223,7 @@ void engine_sent(struct client *client, size_t len) {
     struct engine *engine = client->engine;
     outbox_sent(&client->outbox, len);
     client->output_bytes += len;
+    if (len > 0) client->taken_ms = engine_now_ms(engine);
     engine->stats.net_output_bytes += len;
     if (client->state == CLIENT_STUFFED && outbox_pending(&client->outbox) <= OUTBOX_RESUME_BYTES) {
         client_enter(client, CLIENT_RUNNABLE);

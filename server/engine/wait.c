@@ -268,6 +268,7 @@ static void waiter_free(struct waiter *waiter) {
     }
     if (waiter->due_ms != 0) heap_remove(&engine->deadlines, waiter);
     client->waiter = NULL;
+    cold_end(client);
     engine->blocked_count--;
     mem_free(waiter);
 }

@@ -13,6 +13,7 @@ enum exit_code exit_code_of(enum err err) {
     case ERR_NOT_FOUND:
         return EXIT_CODE_CANNOT_CREATE;
     case ERR_LIMIT:
+    case ERR_AGAIN:
     case ERR_INVALID:
         return EXIT_CODE_USAGE;
     case ERR_IO:

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "storage/store.h"
 
@@ -25,14 +26,21 @@ static void rest(const struct folder *folder, int64_t us) {
     }
 }
 
+static void note_held(struct folder *folder, int64_t used_at_begin) {
+    const int64_t held = mem_thread_used() - used_at_begin;
+    atomic_store_explicit(&folder->held_bytes, held > 0 ? (uint64_t)held : 0, memory_order_relaxed);
+}
+
 static void run(void *arg) {
     struct folder *folder = arg;
+    const int64_t used_at_begin = mem_thread_used();
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); // a wish
     const struct clock clock = clock_system();
     bool is_done = false;
     while (!is_done) {
         const int64_t began_us = clock_monotonic_us(&clock);
         folder->err = fold_step(folder->fold, &is_done, &folder->fault);
+        note_held(folder, used_at_begin);
         const int64_t took_us = clock_monotonic_us(&clock) - began_us;
         if (!folder->is_hurried && !is_done)
             rest(folder, took_us < REST_MAX_US ? took_us : REST_MAX_US);
@@ -65,6 +73,7 @@ void folder_start(struct folder *folder, struct fold *fold, bool is_hurried) {
     folder->fault = (struct fault){0};
     folder->is_hurried = is_hurried;
     atomic_store(&folder->is_stopped, false);
+    atomic_store(&folder->held_bytes, 0);
     folder->fold = fold;
     if (uv_thread_create(&folder->thread, run, folder) == 0) return;
     folder->fold = NULL;
@@ -75,6 +84,11 @@ void folder_start(struct folder *folder, struct fold *fold, bool is_hurried) {
 
 bool folder_is_busy(const struct folder *folder) {
     return folder->fold != NULL;
+}
+
+uint64_t folder_held_bytes(const struct folder *folder) {
+    if (folder->fold == NULL) return 0;
+    return atomic_load_explicit(&folder->held_bytes, memory_order_relaxed);
 }
 
 void folder_stop(struct folder *folder) {

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "proto/base/err.h"
@@ -17,7 +18,8 @@ struct folder {
     struct fold *fold; // the thread's while it runs; NULL: none
     bool is_hurried;   // no rests
     atomic_bool is_stopped;
-    enum err err; // the thread's until it is done
+    _Atomic uint64_t held_bytes; // memory of the fold, after its last step
+    enum err err;                // the thread's until it is done
     struct fault fault;
     void (*done)(void *context, struct fold *fold, enum err err, const struct fault *fault);
     void *context;
@@ -31,6 +33,8 @@ void folder_init(struct folder *folder, uv_loop_t *loop,
 // None may be running. When there is no thread to be had, `done` is called at once with ERR_LIMIT.
 void folder_start(struct folder *folder, struct fold *fold, bool is_hurried);
 bool folder_is_busy(const struct folder *folder); // `done` is still to be called
-void folder_stop(struct folder *folder);          // the fold ends soon, without a checkpoint
+// Memory that the fold holds, as far as the allocator can tell (mem_thread_used). 0: none runs.
+uint64_t folder_held_bytes(const struct folder *folder);
+void folder_stop(struct folder *folder); // the fold ends soon, without a checkpoint
 
 #endif

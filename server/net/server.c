@@ -13,6 +13,8 @@
 #include "server/net/conn.h"
 #include "server/net/notify.h"
 #include "server/net/server_state.h"
+#include "storage/cleaner.h"
+#include "storage/scrub.h"
 
 // ---- signals
 
@@ -126,6 +128,7 @@ void server_steer_store(struct server *server) {
     log_set_shrink(server->log, options->gives_back);
     log_set_disk_max(server->log, options->max_disk);
     cleaner_set_rate(store_cleaner(server->store), options->clean_rate_bytes);
+    scrub_set_rate(store_scrub(server->store), options->scrub_rate_bytes);
 }
 
 enum err server_serve(struct server *server, struct store *store, struct fault *fault) {

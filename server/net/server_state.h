@@ -9,15 +9,16 @@
 #include "proto/base/clock.h"
 #include "proto/base/link.h"
 #include "proto/base/trace.h"
-#include "server/net/cleaning.h"
 #include "server/net/committer.h"
 #include "server/net/disk_watch.h"
 #include "server/net/flusher.h"
 #include "server/net/folder.h"
 #include "server/net/listener.h"
 #include "server/net/loader.h"
+#include "server/net/reader.h"
 #include "server/net/server.h"
 #include "server/net/slot_maker.h"
+#include "server/net/stepper.h"
 
 enum { SERVER_SIGNALS = 3, RUN_ID_DIGITS = 40, EXECUTABLE_MAX = 4096, OS_MAX = 192 };
 
@@ -50,8 +51,10 @@ struct server {
     struct committer committer;
     struct slot_maker slot_maker;
     struct folder folder;
-    struct cleaning cleaning;
+    struct stepper cleaner;
+    struct stepper scrub;
     struct disk_watch disk_watch;
+    struct reader reader;
 
     uv_check_t check;     // after the sockets of a turn were read
     uv_idle_t idle;       // runs while the engine has work: the loop must not wait for sockets then
@@ -89,8 +92,9 @@ void loading_tick(struct server *server); // tells engine and operator how far i
 // ---- background.c: once there is a log
 
 void background_init(struct server *server);
-void background_clean(struct server *server); // in each turn, before the flush
+void background_step(struct server *server);  // in each turn, before the flush
 void background_start(struct server *server); // in each turn, behind it
+void background_read(struct server *server);  // behind what was sent, which may want more
 void background_tick(struct server *server);  // also without a log
 bool background_is_busy(const struct server *server);
 

@@ -72,6 +72,7 @@ struct store_options startup_store_options(const struct options *options,
                 .trace = trace,
             },
         .databases = (unsigned)options->databases,
+        .cold_read_cache_bytes = options->cold_read_cache_bytes,
         .seed = rng_system_seed(),
         .trace = trace,
     };

@@ -3,10 +3,11 @@
 // Happy path: the sockets' callbacks feed the engine; then, once per turn (uv_check), in this
 // order:
 //   1. engine_run: requests left over, waiters whose time is up;
-//   2. the cleaner takes a step, if one is due;
+//   2. the cleaner and the scrub take a step each, if one is due;
 //   3. what was written is flushed: at once if the disk is fast (committer.h), else handed to the
 //      log thread, so that the disk works while we do the rest;
-//   4. replies that may leave are written.
+//   4. replies that may leave are written;
+//   5. what replies and commands need from the disk is read, by libuv's pool.
 // When the log thread is done (on_flushed), the next batch is handed over first and only then the
 // outboxes open: the disk waits for nobody. One flush in flight, no timers, no tuning: while a sync
 // takes 1 ms or 10 ms the next batch fills by itself.
@@ -123,7 +124,12 @@ static void close_handle(uv_handle_t *handle, void *context) {
 
 // When nothing is left to flush, seal or make: closes what keeps the loop alive.
 static void end_if_all_is_written(struct server *server) {
-    if (server->loader != NULL) return; // it was told to give up
+    if (server->loader != NULL) {
+        // It was told to give up, and may take as long as a read does; nobody gets an answer any
+        // more.
+        close_all_conns(server);
+        return;
+    }
     const bool has_log = server->flusher != NULL;
     if (has_log && (flusher_is_busy(server->flusher) || background_is_busy(server))) return;
     if (has_log && !server->is_failed) {
@@ -215,11 +221,12 @@ void server_turn(struct server *server) {
         engine_run(server->engine);
         resume_who_may_ask_again(server);
         if (server->log != NULL) {
-            background_clean(server);
+            background_step(server);
             flush_what_is_open(server);
             background_start(server);
         }
         send_what_may_leave(server);
+        if (server->log != NULL) background_read(server);
         arm(server);
         if (server->log != NULL && log_is_broken(server->log)) fail(server);
     }

@@ -54,9 +54,11 @@ struct options {
     char *appendfsync; // "always", fixed
     char *save;        // "", fixed
     // ackd's own
-    uint64_t tail_bytes;       // log-tail-size
-    uint64_t reserve_bytes;    // log-reserve-size
+    uint64_t tail_bytes;    // log-tail-size
+    uint64_t reserve_bytes; // log-reserve-size
+    uint64_t cold_read_cache_bytes;
     uint64_t clean_rate_bytes; // log-clean-rate, a second
+    uint64_t scrub_rate_bytes; // scrub-rate, a second
     uint64_t disk_low_bytes;   // disk-low; 0: no warning
     int64_t segment_slots;     // slots kept ready
     uint64_t segment_bytes;    // log-segment-size, only when the directory is made

@@ -36,6 +36,16 @@ static void move_row(struct chunk *chunk, size_t to, size_t place, size_t count)
     memmove(tails + to, tails + place, count * sizeof *tails);
 }
 
+void chunk_read(const struct chunk *chunk, size_t at, size_t count, struct blob *out) {
+    const size_t place = chunk->node.start + at;
+    const uint64_t *words = chunk->words + place;
+    const uint32_t *hashes = chunk_hashes(chunk) + place;
+    const uint16_t *tails = chunk_tails(chunk) + place;
+    must(at + count <= chunk->node.count);
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct blob){.word = words[i], .hash = hashes[i], .tail = tails[i]};
+}
+
 void chunk_slide(struct chunk *chunk, uint16_t start) {
     must(start + chunk->node.count <= chunk->node.cap);
     move_row(chunk, start, chunk->node.start, chunk->node.count);

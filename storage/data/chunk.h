@@ -65,6 +65,7 @@ static inline void chunk_put(struct chunk *chunk, size_t at, const struct blob *
     chunk_tails(chunk)[place] = blob->tail;
 }
 
+void chunk_read(const struct chunk *chunk, size_t at, size_t count, struct blob *out);
 void chunk_slide(struct chunk *chunk, uint16_t start); // moves the row; start + count <= cap
 void chunk_insert(struct chunk *chunk, size_t at, const struct blob *blob); // count < cap
 void chunk_remove(struct chunk *chunk, size_t at);

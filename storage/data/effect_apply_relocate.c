@@ -60,6 +60,8 @@ static struct blob replace(const struct apply *apply, const struct place *place,
         entry->value.string = value;
         break;
     case TYPE_LIST:
+        if (MUTANT(RELOCATION_OFF_BY_ONE) && place->index > 0)
+            return list_replace(entry->value.list, place->index - 1, value);
         old = list_replace(entry->value.list, place->index, value);
         break;
     case TYPE_HASH:

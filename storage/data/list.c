@@ -84,6 +84,21 @@ bool list_cursor_next(struct list_cursor *cursor, struct blob *out) {
     return true;
 }
 
+size_t list_cursor_read(struct list_cursor *cursor, struct blob *out, size_t max) {
+    if (cursor->index == cursor->list->deque.len) return 0;
+    const struct chunk *chunk = cursor->chunk;
+    if (cursor->position == chunk->node.count) {
+        cursor->chunk = chunk->next;
+        cursor->position = 0;
+        chunk = chunk->next;
+    }
+    const size_t count = num_min(max, chunk->node.count - cursor->position);
+    chunk_read(chunk, cursor->position, count, out);
+    cursor->position += count;
+    cursor->index += count;
+    return count;
+}
+
 bool list_cursor_prev(struct list_cursor *cursor, struct blob *out) {
     if (cursor->index == 0) return false;
     const struct chunk *chunk = cursor->chunk;

@@ -43,6 +43,10 @@ bool list_cursor_prev(
     struct list_cursor *cursor,
     struct blob *out); // lends the element before and steps back; false at the beginning
 
+// The next elements, as many as lie together and at most `max`; lends them and steps on. 0 at the
+// end.
+size_t list_cursor_read(struct list_cursor *cursor, struct blob *out, size_t max);
+
 // Elements whose length and hash equal those of `element`, in list order (or backwards), beginning
 // at `from`. The caller compares the bytes.
 struct list_search {

@@ -211,9 +211,24 @@ struct slice log_resident(const struct log *log, uint32_t slot, uint32_t offset,
 enum err log_read(const struct log *log, uint32_t slot, uint32_t offset, size_t len, uint32_t hash,
                   char *into);
 
-// A read of the slot is in flight: it is not given to another segment until as many unpins came.
+// For reading ahead: a run of the log as it lies in the file, unverified. Thread-safe for durable
+// bytes. ERR_IO.
+enum err log_read_run(const struct log *log, uint32_t slot, uint32_t offset, size_t len,
+                      char *into);
+// The same, as far as the page cache has it and without waiting. ERR_AGAIN: nothing of it.
+enum err log_read_run_cached(const struct log *log, uint32_t slot, uint32_t offset, size_t len,
+                             char *into, size_t *done);
+// How many bytes from there to the end of the slot are durable, and no longer written to. 0: the
+// memory tail has them.
+size_t log_run_max(const struct log *log, uint32_t slot, uint32_t offset);
+
+// A read of the slot is in flight or will come: it is not given to another segment until as many
+// unpins came. Whoever has a pin may read, ask for lsns and pin again, also when the log has no use
+// for the segment any more: such a slot is *given up*, and only the pins keep it.
 void log_pin(struct log *log, uint32_t slot);
 void log_unpin(struct log *log, uint32_t slot);
+bool log_is_given_up(const struct log *log, uint32_t slot);
+uint32_t log_given_up_count(const struct log *log);
 
 uint64_t log_lsn_at(const struct log *log, uint32_t slot, uint32_t offset);
 bool log_locate(const struct log *log, uint64_t lsn, uint32_t *slot,

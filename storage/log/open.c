@@ -96,8 +96,10 @@ void log_close(struct log *log) {
         mem_free(flush);
     }
     scan_close(&log->scan);
-    for (uint32_t i = 0; i < log->slot_count; i++)
+    for (uint32_t i = 0; i < log->slot_count; i++) {
+        must(log_slot_at(log, i)->pins == 0);
         vfs_close(log_slot_at(log, i)->file);
+    }
     for (size_t i = 0; i < SLOT_CHUNKS_MAX && log->chunks[i] != NULL; i++)
         mem_free(log->chunks[i]);
     tail_deinit(&log->tail);

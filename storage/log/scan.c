@@ -311,9 +311,8 @@ static bool count_records(const char *batch, const struct batch_header *header,
            ((header->flags & BATCH_SEAL) == 0 || offset == BATCH_HEADER_BYTES);
 }
 
-// Whether the batch at `offset` is the one that belongs there.
-static bool batch_belongs(const struct segment_header *segment, size_t offset, uint64_t checksum,
-                          const struct batch_header *batch) {
+bool scan_batch_belongs(const struct segment_header *segment, size_t offset, uint64_t checksum,
+                        const struct batch_header *batch) {
     uint64_t lsn = segment->base_lsn + offset;
     uint64_t durable_lsn = offset == LOG_ALIGN ? segment->prev_end_lsn : lsn;
     if (MUTANT(FIRST_BATCH_PROVES_HEADER) || MUTANT(PROOF_TOO_LOW))
@@ -348,7 +347,7 @@ enum err scan_place(const struct scan_place *place, char *image, struct scan_seg
     *out = (struct scan_segment){.end = LOG_ALIGN, .checksum = header->prev_checksum};
     struct batch_header batch;
     while (out->end < limit && batch_decode(image + out->end, limit - out->end, &batch) &&
-           batch_belongs(header, out->end, out->checksum, &batch)) {
+           scan_batch_belongs(header, out->end, out->checksum, &batch)) {
         if (!count_records(image + out->end, &batch, out))
             return fault_set(fault, ERR_CORRUPT,
                              "%s holds a batch at offset %zu whose checksum is right but whose "

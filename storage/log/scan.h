@@ -90,6 +90,10 @@ struct scan_place {
     const struct segment_header *next;    // of the segment behind it; NULL: it is the last
     const struct scan_observer *observer; // may be NULL
 };
+// Whether the batch at `offset` of the segment, valid by itself, is the one that belongs there,
+// behind one with that checksum.
+bool scan_batch_belongs(const struct segment_header *segment, size_t offset, uint64_t checksum,
+                        const struct batch_header *batch);
 // As scan_segment. Any thread.
 enum err scan_place(const struct scan_place *place, char *image, struct scan_segment *out,
                     struct fault *fault);

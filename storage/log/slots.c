@@ -24,6 +24,8 @@ void log_slot_set_use(struct log *log, uint32_t slot, enum slot_use use) {
         (*ready_in)--;
         log->ready_count--;
     }
+    if (entry->use == SLOT_PINNED) log->pinned_count--;
+    if (use == SLOT_PINNED) log->pinned_count++;
     entry->use = use;
     if (use == SLOT_READY) {
         (*ready_in)++;
@@ -63,8 +65,10 @@ void log_slot_release(struct log *log, uint32_t slot) {
     must(entry->use == SLOT_IN_USE);
     if (entry->image != NULL) entry->image->slot = TAIL_NO_SLOT;
     entry->image = NULL;
-    entry->sequence = 0;
     const bool is_free = entry->pins == 0 || MUTANT(PINNED_SLOT_RECYCLED);
+    // While it is pinned it is read, by its old lsns.
+    if (is_free) entry->sequence = 0;
+    if (!is_free) log_slot_written(log, slot);
     log_slot_set_use(log, slot, is_free ? SLOT_READY : SLOT_PINNED);
 }
 

@@ -34,7 +34,7 @@ enum slot_use {
 struct log_slot {
     struct vfs_file *file;
     struct tail_image *image; // NULL: not in the tail
-    uint64_t sequence;        // IN_USE
+    uint64_t sequence;        // IN_USE, PINNED
     enum slot_use use;
     uint32_t pins;  // reads in flight
     bool is_direct; // writes go past the page cache
@@ -113,8 +113,9 @@ struct log {
     uint32_t ready_in[SLOT_CHUNKS_MAX]; // slots READY in each piece
     uint32_t slot_count;
     uint32_t ready_count;
-    uint32_t top_slot;  // highest that holds a segment, or did since the last checkpoint
-    uint32_t slots_min; // files that the newest header on disk, or one on its way, counts on
+    uint32_t pinned_count; // slots PINNED
+    uint32_t top_slot;     // highest that holds a segment, or did since the last checkpoint
+    uint32_t slots_min;    // files that the newest header on disk, or one on its way, counts on
     struct log_segment *segments; // ascending by sequence
     size_t segment_count;
     size_t segment_cap;

@@ -69,7 +69,7 @@ static uint64_t key_count(const struct keyspace *keyspace) {
 }
 
 enum err state_load(struct vfs *vfs, const struct state_checkpoint *checkpoint,
-                    struct keyspace *keyspace, struct fault *fault) {
+                    struct keyspace *keyspace, struct progress *progress, struct fault *fault) {
     struct state_reader *reader = NULL;
     const struct state_header *header = &checkpoint->header;
     const char *name = state_file_name(checkpoint->name);
@@ -78,8 +78,18 @@ enum err state_load(struct vfs *vfs, const struct state_checkpoint *checkpoint,
     const struct state_visitor visitor = {.context = keyspace, .visit = apply};
     struct fault cause = {0};
     bool is_done = false;
-    while (err == ERR_NONE && !is_done)
+    progress_expect(progress, header->body_bytes);
+    for (uint64_t behind = 0; err == ERR_NONE && !is_done;) {
         err = state_reader_next(reader, &visitor, &is_done, &cause);
+        const uint64_t at =
+            is_done ? header->body_bytes : state_reader_offset(reader) - STATE_BODY_AT;
+        progress_add(progress, at - behind);
+        behind = at;
+        if (!is_done && progress_is_unwanted(progress)) {
+            state_reader_close(reader);
+            return fault_set(fault, ERR_STOPPED, "asked to stop while loading %s", name);
+        }
+    }
     state_reader_close(reader);
     if (err != ERR_NONE)
         return fault_set(fault, err, "the checkpoint %s cannot be loaded: %s", name, cause.text);

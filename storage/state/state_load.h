@@ -2,6 +2,7 @@
 #ifndef ACKD_STORAGE_STATE_STATE_LOAD_H
 #define ACKD_STORAGE_STATE_STATE_LOAD_H
 
+#include "proto/base/progress.h"
 #include "storage/data/keyspace.h"
 #include "storage/log/log.h"
 #include "storage/state/state_file.h"
@@ -29,10 +30,11 @@ enum err state_verify(struct vfs *vfs, struct state_checkpoint *checkpoint, stru
 // The checkpoint as the log sees it; lends the kept table.
 struct log_checkpoint state_log_checkpoint(const struct state_checkpoint *checkpoint);
 
-// Applies the checkpoint to an empty keyspace and compares counts and digest. ERR_CORRUPT (then the
-// keyspace is unusable), ERR_IO.
+// Applies the checkpoint to an empty keyspace and compares counts and digest. `progress` may be
+// NULL; in bytes of the body. ERR_CORRUPT (then the keyspace is unusable), ERR_IO, ERR_STOPPED
+// (given up).
 enum err state_load(struct vfs *vfs, const struct state_checkpoint *checkpoint,
-                    struct keyspace *keyspace, struct fault *fault);
+                    struct keyspace *keyspace, struct progress *progress, struct fault *fault);
 
 // Makes sure that the disk has the checkpoint that was found: after a failed sync or a kill the
 // page cache may show headers that the disk does not have. Writes one of the two again and syncs;

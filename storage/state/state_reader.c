@@ -177,3 +177,11 @@ enum err state_reader_next(struct state_reader *reader, const struct state_visit
     if (*is_done && !is_whole) return damaged(reader, reader->at, fault);
     return ERR_NONE;
 }
+
+uint64_t state_reader_offset(const struct state_reader *reader) {
+    return reader->at;
+}
+
+void state_reader_again(struct state_reader *reader) {
+    reader->window_len = 0;
+}

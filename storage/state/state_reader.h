@@ -26,4 +26,9 @@ struct state_visitor {
 enum err state_reader_next(struct state_reader *reader, const struct state_visitor *visitor,
                            bool *is_done, struct fault *fault);
 
+// Where in the file the next block of records begins; after an error: the one it is about.
+uint64_t state_reader_offset(const struct state_reader *reader);
+// Forgets what was read ahead, so that the same block is read from the file again.
+void state_reader_again(struct state_reader *reader);
+
 #endif

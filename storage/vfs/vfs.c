@@ -53,6 +53,15 @@ enum err vfs_write_at(struct vfs_file *file, const void *from, size_t len, uint6
     return ERR_NONE;
 }
 
+enum err vfs_read_cached(struct vfs_file *file, void *into, size_t len, uint64_t offset,
+                         size_t *done) {
+    *done = 0;
+    if (file->vfs->ops->read_cached == NULL) return ERR_AGAIN;
+    const enum err err = file->vfs->ops->read_cached(file, into, len, offset, done);
+    must(*done <= len);
+    return err;
+}
+
 void vfs_write_direct(struct vfs_file *file, bool is_direct) {
     if (file->vfs->ops->write_direct != NULL) file->vfs->ops->write_direct(file, is_direct);
 }

@@ -44,6 +44,9 @@ struct vfs_ops {
                         size_t *done);
     enum err (*write_at)(struct vfs_file *file, const void *from, size_t len, uint64_t offset,
                          size_t *done);
+    // Only what is in the page cache, at once. NULL: there is no telling what is.
+    enum err (*read_cached)(struct vfs_file *file, void *into, size_t len, uint64_t offset,
+                            size_t *done);
     void (*write_direct)(struct vfs_file *file, bool is_direct); // NULL: no cache to bypass
     enum err (*sync)(struct vfs_file *file);                     // fdatasync
     enum err (*size)(struct vfs_file *file, uint64_t *out);
@@ -72,6 +75,11 @@ enum err vfs_read_at(struct vfs_file *file, void *into, size_t len, uint64_t off
 // Reads up to len bytes, fewer only at the end of the file.
 enum err vfs_read_some(struct vfs_file *file, void *into, size_t len, uint64_t offset,
                        size_t *done);
+// Reads what the page cache has of the range, from its beginning on, without waiting for the disk.
+// *done may be less than len anywhere in the file. ERR_AGAIN: nothing of it is there, or the system
+// cannot tell. Not for a file that is being written past the cache (vfs_write_direct).
+enum err vfs_read_cached(struct vfs_file *file, void *into, size_t len, uint64_t offset,
+                         size_t *done);
 // Writes all; repeats short writes. After an error nothing is known about the range.
 enum err vfs_write_at(struct vfs_file *file, const void *from, size_t len, uint64_t offset);
 // From now on writes to the file bypass the page cache where the system can: nothing is copied, and

@@ -2,7 +2,7 @@
 // storage/ that sees errno. Interrupted calls are repeated here, nothing else is: a failed sync in
 // particular goes up at once, because a second one would report success for pages the kernel has
 // already given up on.
-#define _GNU_SOURCE // O_DIRECT, strerrordesc_np
+#define _GNU_SOURCE // O_DIRECT, preadv2, strerrordesc_np
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "proto/base/mem.h"
@@ -119,11 +120,22 @@ static enum err posix_write_at(struct vfs_file *file, const void *from, size_t l
     return ERR_NONE;
 }
 
+// Whatever the kernel says against it (not cached, a file system that cannot tell, O_DIRECT still
+// on) means: not at once. An error of the disk will be met again by whoever reads and waits.
+static enum err posix_read_cached(struct vfs_file *file, void *into, size_t len, uint64_t offset,
+                                  size_t *done) {
+    struct iovec piece = {.iov_base = into, .iov_len = len};
+    ssize_t got = preadv2(posix_fd(file), &piece, 1, (off_t)offset, RWF_NOWAIT);
+    if (got <= 0) return ERR_AGAIN;
+    *done = (size_t)got;
+    return ERR_NONE;
+}
+
 static void posix_write_direct(struct vfs_file *file, bool is_direct) {
     int flags = fcntl(posix_fd(file), F_GETFL);
     if (flags < 0) return;
-    flags = is_direct ? flags | O_DIRECT : flags & ~O_DIRECT;
-    (void)fcntl(posix_fd(file), F_SETFL, flags); // a wish
+    int wanted = is_direct ? flags | O_DIRECT : flags & ~O_DIRECT;
+    if (wanted != flags) (void)fcntl(posix_fd(file), F_SETFL, wanted); // a wish
 }
 
 static enum err posix_sync(struct vfs_file *file) {
@@ -231,6 +243,7 @@ static const struct vfs_ops posix_ops = {
     .close = posix_close,
     .read_at = posix_read_at,
     .write_at = posix_write_at,
+    .read_cached = posix_read_cached,
     .write_direct = posix_write_direct,
     .sync = posix_sync,
     .size = posix_size,

@@ -125,7 +125,7 @@ static void check_loaded(struct vfs *vfs, bool is_whole, bool is_taken, uint64_t
     enum err err = state_find(vfs, &format, found, &fault);
     if (err == ERR_NONE && found[0].exists) {
         err = state_verify(vfs, &found[0], &fault);
-        if (err == ERR_NONE) err = state_load(vfs, &found[0], keyspace, &fault);
+        if (err == ERR_NONE) err = state_load(vfs, &found[0], keyspace, NULL, &fault);
         if (err == ERR_NONE) {
             must(keyspace_digest(keyspace) == found[0].header.digest);
             must(count_keys(keyspace) == found[0].header.keys);

@@ -206,7 +206,7 @@ bool machine_renew(struct machine *machine) {
     return is_durable || fail(machine, "%s cannot be emptied", machine->data);
 }
 
-uint64_t machine_data_bytes(const struct machine *machine) {
+static uint64_t data_bytes(const struct machine *machine) {
     uint64_t sum = 0;
     DIR *directory = opendir(machine->data);
     if (directory == NULL) return 0;
@@ -254,15 +254,21 @@ bool machine_spawn(struct machine *machine) {
     return machine->server != 0 || fail(machine, "cannot fork: %s", strerror(errno));
 }
 
-static bool is_served(const struct machine *machine) {
+// NULL: no answer.
+static redisReply *ask(const struct machine *machine, const char *words) {
     struct timeval patience = {.tv_sec = CLIENT_PATIENCE_S};
     redisContext *redis = redisConnectUnixWithTimeout(machine->socket, patience);
     redisReply *reply = NULL;
     if (redis != NULL && redis->err == 0 && redisSetTimeout(redis, patience) == REDIS_OK)
-        reply = redisCommand(redis, "PING");
-    bool is_ready = reply != NULL && reply->type == REDIS_REPLY_STATUS;
-    if (reply != NULL) freeReplyObject(reply);
+        reply = redisCommand(redis, words);
     if (redis != NULL) redisFree(redis);
+    return reply;
+}
+
+static bool is_served(const struct machine *machine) {
+    redisReply *reply = ask(machine, "PING");
+    const bool is_ready = reply != NULL && reply->type == REDIS_REPLY_STATUS;
+    if (reply != NULL) freeReplyObject(reply);
     return is_ready;
 }
 
@@ -311,4 +317,21 @@ bool machine_stop(struct machine *machine) {
         pause_ms(NAP_MS);
     }
     return fail(machine, "the server does not stop, see %s", machine->output);
+}
+
+static uint64_t field_of(const redisReply *info, const char *name) {
+    const char *at = strstr(info->str, name);
+    return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
+}
+
+bool machine_usage(struct machine *machine, struct machine_usage *out) {
+    redisReply *info = ask(machine, "INFO durability");
+    const bool is_told = info != NULL && info->type != REDIS_REPLY_ERROR && info->str != NULL;
+    if (is_told) {
+        out->disk_bytes = data_bytes(machine);
+        out->log_bytes = field_of(info, "\nlog_position:");
+        out->checkpoints = field_of(info, "\ncheckpoint_generation:");
+    }
+    if (info != NULL) freeReplyObject(info);
+    return is_told || fail(machine, "INFO is not answered, see %s", machine->output);
 }

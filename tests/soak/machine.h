@@ -46,7 +46,14 @@ void machine_deinit(struct machine *machine, bool keeps_room);
 
 // An empty data directory; nothing may run.
 bool machine_renew(struct machine *machine);
-uint64_t machine_data_bytes(const struct machine *machine);
+
+struct machine_usage {
+    uint64_t disk_bytes;  // of the data directory
+    uint64_t log_bytes;   // written since the directory was new
+    uint64_t checkpoints; // made since then
+};
+// The server must be ready.
+bool machine_usage(struct machine *machine, struct machine_usage *out);
 
 // Starts the server with other options and another speed of the disk each time. Does not wait.
 bool machine_spawn(struct machine *machine);

@@ -24,8 +24,10 @@ enum {
     LIFE_MS_MAX = 1500, // of a server, mostly
     EARLY_MS_MAX = 30,  // of one that is killed while it starts or recovers
     EARLY_PERCENT = 25,
-    STOP_PERCENT = 10,             // SIGTERM instead
-    DIRECTORY_BYTES_MAX = 1 << 30, // then a new one: each start reads the whole log
+    STOP_PERCENT = 10, // SIGTERM instead
+    // The queues are small and emptied again and again, so the directory has to stay small, too.
+    DIRECTORY_BYTES_MAX = 256 << 20,
+    EPOCHS_PER_DIRECTORY = 30, // then a new one, with another size of segments
     PATH_MAX_LEN = 160,
     REPORT_MAX = 256,
     EXIT_FAULTS = 1,
@@ -51,6 +53,8 @@ struct soak {
     uint64_t early_kills; // of them while the server was starting
     uint64_t stops;
     uint64_t deadline_ms;
+    struct machine_usage usage; // of the present directory, after the last epoch
+    struct machine_usage most;  // its largest size; of all directories so far, what was written
 };
 
 // ---- one epoch
@@ -141,6 +145,22 @@ static void keep_history(const struct soak *soak, const struct history *history)
     }
 }
 
+// False: the directory grows without need, or the server does not answer.
+static bool note_usage(struct soak *soak) {
+    struct machine *machine = &soak->machine;
+    const struct machine_usage before = soak->usage;
+    struct machine_usage *most = &soak->most;
+    if (!machine_usage(machine, &soak->usage)) return false;
+    most->log_bytes += soak->usage.log_bytes - before.log_bytes;
+    most->checkpoints += soak->usage.checkpoints - before.checkpoints;
+    if (soak->usage.disk_bytes > most->disk_bytes) most->disk_bytes = soak->usage.disk_bytes;
+    if (soak->usage.disk_bytes <= DIRECTORY_BYTES_MAX) return true;
+    snprintf(machine->why, sizeof machine->why,
+             "the data directory takes %" PRIu64 " MB though its queues are empty",
+             soak->usage.disk_bytes >> 20);
+    return false;
+}
+
 static bool run_epoch(struct soak *soak) {
     struct machine *machine = &soak->machine;
     struct thread *threads = mem_alloc_array(soak->options.clients, sizeof *threads);
@@ -154,16 +174,16 @@ static bool run_epoch(struct soak *soak) {
     start_threads(soak, threads);
     is_good = is_good && torture(soak, until_ms);
     join_threads(soak, threads, &history, &verdict);
-    is_good = is_good && settle(soak, &history, &verdict);
+    is_good = is_good && settle(soak, &history, &verdict) && note_usage(soak);
     // Without a last look everything would seem lost: then the machine's fault is the verdict.
     if (is_good) history_check(&history, &verdict);
     if (!is_good) fprintf(stderr, "%s\n", machine->why);
     bool is_innocent = is_good && verdict_faults(&verdict) == 0;
     if (!is_innocent) keep_history(soak, &history);
     printf("epoch %" PRIu64 ": %" PRIu64 " events, %" PRIu64 " deliveries, %" PRIu64
-           " returns, %" PRIu64 " MB in the log, faults %" PRIu64 "\n",
+           " returns, %" PRIu64 " MB on disk of %" PRIu64 " MB written, faults %" PRIu64 "\n",
            soak->run.epoch, verdict.events, verdict.deliveries, verdict.returns,
-           machine_data_bytes(machine) >> 20, verdict_faults(&verdict));
+           soak->usage.disk_bytes >> 20, soak->usage.log_bytes >> 20, verdict_faults(&verdict));
     fflush(stdout);
     if (verdict.notes.len > 0) {
         fprintf(stderr, "%.*s", (int)verdict.notes.len, verdict.notes.data);
@@ -175,8 +195,9 @@ static bool run_epoch(struct soak *soak) {
     return is_innocent;
 }
 
-static bool renew_when_large(struct soak *soak) {
-    if (machine_data_bytes(&soak->machine) < DIRECTORY_BYTES_MAX) return true;
+static bool renew_now_and_then(struct soak *soak) {
+    if (soak->run.epoch % EPOCHS_PER_DIRECTORY != 0) return true;
+    soak->usage = (struct machine_usage){0};
     return machine_stop(&soak->machine) && machine_renew(&soak->machine) &&
            machine_spawn(&soak->machine) && machine_wait_ready(&soak->machine);
 }
@@ -191,6 +212,10 @@ static void print_counts(const struct soak *soak, const struct verdict *verdict)
            soak->early_kills, soak->stops, verdict->deliveries, verdict->returns, verdict->entries,
            verdict->reclaims, faults[FAULT_DISORDERED], faults[FAULT_MISCOUNTED],
            faults[FAULT_REFUSED]);
+    if (soak->most.disk_bytes > 0) {
+        printf("disk %" PRIu64 " MB at most, log %" PRIu64 " MB written, checkpoints %" PRIu64 "\n",
+               soak->most.disk_bytes >> 20, soak->most.log_bytes >> 20, soak->most.checkpoints);
+    }
     printf("kills %" PRIu64 ", jobs %" PRIu64 ", acknowledged %" PRIu64 ", lost %" PRIu64
            ", duplicated %" PRIu64 ", unexpected %" PRIu64 ", returned after ack %" PRIu64
            ", recovered %" PRIu64 "\n",
@@ -222,7 +247,7 @@ static int soak_run(struct soak *soak) {
     bool is_good = machine_spawn(machine) && machine_wait_ready(machine);
     if (!is_good) fprintf(stderr, "%s\n", machine->why);
     while (is_good && now_ms() < soak->deadline_ms)
-        is_good = run_epoch(soak) && renew_when_large(soak);
+        is_good = run_epoch(soak) && renew_now_and_then(soak);
     char disk[REPORT_MAX];
     machine_disk_report(machine, disk, sizeof disk);
     printf("%s", disk);

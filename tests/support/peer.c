@@ -293,6 +293,22 @@ int64_t peer_ask_number(struct peer *peer, const char *words) {
     return strtoll(reply + 1, NULL, 10);
 }
 
+int64_t peer_info_number(struct peer *peer, const char *field) {
+    char name[64];
+    snprintf(name, sizeof name, "\\n%s:", field);
+    const char *at = strstr(peer_ask(peer, "INFO everything"), name);
+    if (at == NULL) fail_msg("INFO has no %s", field);
+    return strtoll(at + strlen(name), NULL, 10);
+}
+
+void peer_await_info(struct peer *peer, const char *field, int64_t at_least) {
+    for (int i = 0; i < NAPS_MAX; i++) {
+        if (peer_info_number(peer, field) >= at_least) return;
+        nap();
+    }
+    fail_msg("%s does not come", field);
+}
+
 void peer_check(struct peer *peer, const char *words, const char *expected, bool is_whole,
                 const char *file, int line) {
     const char *reply = words == NULL ? peer_read(peer) : peer_ask(peer, words);

@@ -46,6 +46,10 @@ const char *peer_ask(struct peer *peer, const char *words);
 const char *peer_askf(struct peer *peer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int64_t peer_ask_number(struct peer *peer, const char *words); // an integer reply
+// A number that INFO has.
+int64_t peer_info_number(struct peer *peer, const char *field);
+// Until it is at least that.
+void peer_await_info(struct peer *peer, const char *field, int64_t at_least);
 // Whether a reply (or the end) is there already, without waiting for it.
 bool peer_has_reply(struct peer *peer);
 

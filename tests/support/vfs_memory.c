@@ -53,6 +53,7 @@ struct memory_disk {
     uint64_t dies_at; // UINT64_MAX: it does not
     uint64_t syncs_again;
     uint64_t processes; // begun so far
+    enum memory_cached is_cached;
     struct memory_fault faults[MEMORY_FAULTS_MAX];
     size_t fault_count;
 };
@@ -312,6 +313,18 @@ static enum err memory_read_at(struct vfs_file *base, void *into, size_t len, ui
     return ERR_NONE;
 }
 
+static enum err memory_read_cached(struct vfs_file *base, void *into, size_t len, uint64_t offset,
+                                   size_t *done) {
+    struct memory_disk *disk = disk_of(base->vfs);
+    if (disk->is_cached == MEMORY_CACHED_NONE) return ERR_AGAIN;
+    if (disk->is_cached == MEMORY_CACHED_SOME) {
+        const uint64_t fate = rng_below(&disk->rng, 4);
+        if (fate < 2) return ERR_AGAIN;
+        if (fate == 2) len = (size_t)rng_below(&disk->rng, len) + 1;
+    }
+    return memory_read_at(base, into, len, offset, done);
+}
+
 static enum err sync_now(struct vfs_file *base) {
     struct memory_file *file = handle_of(base)->file;
     struct memory_disk *disk = disk_of(base->vfs);
@@ -434,6 +447,7 @@ static const struct vfs_ops memory_ops = {
     .open = memory_open,
     .close = memory_close,
     .read_at = memory_read_at,
+    .read_cached = memory_read_cached,
     .write_at = memory_write_at,
     .sync = memory_sync,
     .size = memory_size,
@@ -599,6 +613,10 @@ void memory_disk_heal(struct memory_disk *disk) {
 
 void memory_disk_forgive(struct memory_disk *disk) {
     disk->fault_count = 0;
+}
+
+void memory_disk_set_cached(struct memory_disk *disk, enum memory_cached cached) {
+    disk->is_cached = cached;
 }
 
 void memory_disk_resize(struct memory_disk *disk, uint64_t capacity_bytes) {

@@ -70,6 +70,14 @@ void memory_disk_heal(struct memory_disk *disk);    // forgets all faults, death
 void memory_disk_forgive(struct memory_disk *disk); // forgets all faults but death
 void memory_disk_resize(struct memory_disk *disk, uint64_t capacity_bytes);
 
+// What of the files is in the page cache, for those who only read what is (vfs_read_cached).
+enum memory_cached {
+    MEMORY_CACHED_ALL,
+    MEMORY_CACHED_SOME, // drawn at each call: all, nothing, or the beginning
+    MEMORY_CACHED_NONE,
+};
+void memory_disk_set_cached(struct memory_disk *disk, enum memory_cached cached);
+
 // ---- damage that the disk does by itself
 
 bool memory_disk_has(const struct memory_disk *disk, const char *name);

@@ -8,6 +8,7 @@
 #include "proto/base/num.h"
 #include "server/engine/call.h"
 #include "server/engine/engine.h"
+#include "storage/reading.h"
 #include "tests/support/unit.h"
 #include "tests/support/vfs_memory.h"
 
@@ -18,6 +19,7 @@ struct peer {
     struct client *client; // NULL: closed
     struct buf seen;       // what has arrived
     enum feed fed;         // the last answer of engine_feed
+    bool is_deaf;          // takes nothing
 };
 
 struct world {
@@ -337,6 +339,23 @@ static inline void world_make_slots(struct world *world) {
     }
 }
 
+// ---- those that read
+
+static inline struct store_reading *world_read_begin(struct world *world) {
+    struct store_reading *reading = store_reading_begin(world->store);
+    if (reading != NULL) store_reading_run(reading);
+    return reading;
+}
+
+// All that is wanted from the disk is read. Returns how many readings it took.
+static inline unsigned world_read(struct world *world) {
+    for (unsigned count = 0;; count++) {
+        struct store_reading *reading = world_read_begin(world);
+        if (reading == NULL) return count;
+        engine_read(world->engine, reading);
+    }
+}
+
 // ---- clients
 
 static inline struct peer *world_connect(struct world *world) {
@@ -385,7 +404,7 @@ static inline void world_carry(struct world *world) {
         struct peer *peer = client->conn;
         const struct slice bytes = outbox_sendable(&client->outbox);
         outbox_check(&client->outbox);
-        if (!client->closes_now && bytes.len > 0) {
+        if (!client->closes_now && !peer->is_deaf && bytes.len > 0) {
             buf_append_slice(&peer->seen, bytes);
             engine_sent(client, bytes.len);
         }
@@ -438,21 +457,22 @@ static inline int64_t world_clock_us(void *context) {
     return world->clock_us += 10;
 }
 
-// With another table than the one above, and the process that its commands ask for.
-static inline struct world *world_open_with(uint64_t capacity_bytes, struct command_table table,
-                                            const struct engine_host *host) {
+// With so much of the log in memory.
+static inline struct world *world_open_tail(uint64_t capacity_bytes, struct command_table table,
+                                            const struct engine_host *host, size_t tail_bytes) {
     struct world *world = mem_zalloc(sizeof *world);
     world->disk = memory_disk_new(1, capacity_bytes);
     world->vfs = memory_disk_open(world->disk);
     world->now_ms = WORLD_START_MS;
     const struct store_options store_options = {
         .log = {.segment_bytes = LOG_SEGMENT_BYTES_MIN,
-                .tail_bytes = 4 * LOG_SEGMENT_BYTES_MIN,
+                .tail_bytes = tail_bytes,
                 .reserve_bytes = LOG_SEGMENT_BYTES_MIN,
                 .slots_ahead = 4,
                 .seed = 7},
         .databases = 16,
         .seed = 7,
+        .cold_read_cache_bytes = 4 * LOG_SEGMENT_BYTES_MIN,
     };
     struct store_recovery recovery;
     struct fault fault = {0};
@@ -473,6 +493,12 @@ static inline struct world *world_open_with(uint64_t capacity_bytes, struct comm
     world->engine = engine_new(&options);
     world_make_slots(world);
     return world;
+}
+
+// With another table than the one above, and the process that its commands ask for.
+static inline struct world *world_open_with(uint64_t capacity_bytes, struct command_table table,
+                                            const struct engine_host *host) {
+    return world_open_tail(capacity_bytes, table, host, (size_t)4 * LOG_SEGMENT_BYTES_MIN);
 }
 
 static inline struct world *world_open(uint64_t capacity_bytes) {

@@ -19,7 +19,8 @@ static inline void open_store(struct fixture *f) {
     const struct store_options options = {
         .log = {.segment_bytes = SEGMENT_BYTES, .slots_ahead = 2, .seed = 7},
         .databases = 16,
-        .seed = 7};
+        .seed = 7,
+        .cold_read_cache_bytes = 4 * SEGMENT_BYTES};
     struct store_recovery recovery;
     struct fault fault = {0};
     assert_ok(store_open(&f->store, f->vfs, &options, &recovery, &fault), &fault);

@@ -7,6 +7,7 @@
 #include "storage/cleaner.h"
 #include "storage/cleaner_choice.h"
 #include "storage/data/stream.h"
+#include "storage/payloads.h"
 #include "tests/unit/fold_fixture.h"
 
 enum { VALUE_MAX = 3000, LIST_BURST = 40, STEP_US = CLEANER_LOOK_GAP_US };
@@ -497,13 +498,13 @@ static void a_step_is_bounded_and_the_rate_is_kept(void **state) {
         }
         settle(store);
         const uint64_t moved = cleaner_stats(cleaner).relocated_bytes;
-        assert_true(moved - before <= CLEANER_READ_BYTES);
+        assert_true(moved - before <= PAYLOADS_BYTES);
         before = moved;
     } while (cleaner_stats(cleaner).is_running);
     const uint64_t bytes = cleaner_stats(cleaner).relocated_bytes;
     assert_true(bytes > 3 << 20);
     // All but what the last write may have used up.
-    assert_true(now_us >= (int64_t)((bytes - CLEANER_READ_BYTES) * 1000000 / (500 << 10)));
+    assert_true(now_us >= (int64_t)((bytes - PAYLOADS_BYTES) * 1000000 / (500 << 10)));
     cleaner_set_rate(cleaner, 0);
     assert_true(cleaner_due_us(cleaner) == INT64_MAX);
     test_free(player);

@@ -44,19 +44,6 @@ static void a_start_replays_only_what_lies_behind_the_checkpoint(void **state) {
     keyspace_check(store_keyspace(f->store));
 }
 
-static void there_is_nothing_to_fold_in_an_empty_or_short_log(void **state) {
-    struct fixture *f = *state;
-    assert_null(store_fold_begin(f->store, NOW_MS));
-    push_one(f->store, "l", SLICE("a"));
-    assert_null(store_fold_begin(f->store, NOW_MS));
-    assert_false(store_wants_fold(f->store, NOW_MS));
-    pass_segments(f->store, 1);
-    assert_true(store_wants_fold(f->store, NOW_MS));
-    fold_now(f);
-    assert_false(store_wants_fold(f->store, NOW_MS));
-    assert_null(store_fold_begin(f->store, NOW_MS));
-}
-
 static void a_value_outlives_the_segments_around_it(void **state) {
     struct fixture *f = *state;
     char bytes[BIG];
@@ -528,8 +515,6 @@ static void any_number_of_slices_gives_the_same_checkpoint(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_start_replays_only_what_lies_behind_the_checkpoint, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(there_is_nothing_to_fold_in_an_empty_or_short_log, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_value_outlives_the_segments_around_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_string_edited_in_place_costs_its_length_once, setup,

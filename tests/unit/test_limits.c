@@ -55,6 +55,66 @@ static void a_low_disk_is_told_once_until_there_is_clearly_more(void **state) {
     assert_int_equal(heard.low, 2);
 }
 
+static void what_max_disk_leaves_may_be_low(void **state) {
+    struct world *world = *state;
+    struct heard heard = {0};
+    world->trace = (struct trace){.context = &heard, .level = TRACE_NOTICE, .sink = hear};
+    const struct log_stats log = log_stats(store_log(world->store));
+    const uint64_t ready = log.slots_ready * log_segment_bytes(store_log(world->store));
+    world->options.disk_low_bytes = 64 << 20;
+    world->options.max_disk = 10 * log.disk_bytes;
+    note(world, 90 << 20);
+    assert_int_equal(engine_disk(world->engine).free_bytes, 9 * log.disk_bytes + ready);
+    assert_false(engine_disk(world->engine).is_low); // an eighth of max-disk is the bound
+    note(world, (64 << 20) - ready - 1);             // the volume has its own
+    assert_true(engine_disk(world->engine).is_low);
+    note(world, 90 << 20);
+    assert_false(engine_disk(world->engine).is_low);
+    // The bound of max-disk holds with the volume empty, too.
+    world->options.max_disk = 8 * (9 * log.disk_bytes + ready);
+    world->options.disk_low_bytes = world->options.max_disk;
+    note(world, INT64_MAX);
+    assert_true(engine_disk(world->engine).free_bytes > world->options.max_disk / 2);
+    assert_false(engine_disk(world->engine).is_low);
+    assert_int_equal(heard.low, 1);
+}
+
+// Until there are so many segment files.
+static void fill(struct store *store, uint64_t slots) {
+    static char bytes[LOG_SEGMENT_BYTES_MIN / 2];
+    struct log *log = store_log(store);
+    while (log_stats(log).slots < slots) {
+        struct txn *txn = txn_begin(store, 0);
+        txn_string_set(txn, 0, SLICE("s"), slice_of(bytes, sizeof bytes), false);
+        txn_commit(txn);
+        struct log_flush *flush = NULL;
+        while ((flush = log_flush_begin(log)) != NULL)
+            log_flush_end(log, flush, log_flush_run(flush));
+        struct log_slots *job = NULL;
+        while ((job = log_slots_begin(log, 0)) != NULL)
+            log_slots_end(log, job, log_slots_run(job));
+    }
+}
+
+static void max_disk_is_nearly_used_up(void **state) {
+    struct world *world = *state;
+    struct heard heard = {0};
+    world->trace = (struct trace){.context = &heard, .level = TRACE_NOTICE, .sink = hear};
+    world->options.disk_low_bytes = 64 << 20;
+    const struct log_stats before = log_stats(store_log(world->store));
+    fill(world->store, 16 * before.slots);
+    const struct log_stats log = log_stats(store_log(world->store));
+    assert_true(log.slots_ready <= before.slots);
+    world->options.max_disk = log.disk_bytes;
+    note(world, 90 << 20);
+    assert_true(engine_disk(world->engine).is_low);
+    world->options.max_disk = 2 * log.disk_bytes;
+    note(world, 90 << 20);
+    assert_false(engine_disk(world->engine).is_low);
+    assert_int_equal(heard.low, 1);
+    assert_int_equal(heard.enough, 1);
+}
+
 static void the_tail_of_the_log_does_not_count_against_maxmemory(void **state) {
     struct world *world = *state;
     const struct log *log = store_log(world->store);
@@ -76,6 +136,9 @@ static void the_tail_of_the_log_does_not_count_against_maxmemory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_max_disk_leaves_may_be_low, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(max_disk_is_nearly_used_up, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(a_low_disk_is_told_once_until_there_is_clearly_more,
                                         world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(the_tail_of_the_log_does_not_count_against_maxmemory,

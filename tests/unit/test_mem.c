@@ -54,6 +54,21 @@ static void the_process_knows_what_it_holds(void **state) {
 #endif
 }
 
+static void a_thread_knows_what_it_holds(void **state) {
+    (void)state;
+    enum { MANY = 1 << 20 };
+    const int64_t before = mem_thread_used();
+    void *bytes = mem_alloc(MANY);
+    const int64_t with = mem_thread_used();
+    mem_free(bytes);
+    if (strncmp(mem_allocator(), "jemalloc", 8) == 0) {
+        assert_true(with - before >= MANY);
+    } else {
+        assert_int_equal(with, 0);
+    }
+    assert_int_equal(mem_thread_used(), before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_bytes_still_give_a_pointer),
@@ -61,6 +76,7 @@ int main(void) {
         cmocka_unit_test(grown_memory_keeps_its_bytes),
         cmocka_unit_test(pages_are_aligned_and_can_be_freed),
         cmocka_unit_test(the_process_knows_what_it_holds),
+        cmocka_unit_test(a_thread_knows_what_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -335,6 +335,7 @@ static const struct vfs_ops disk_ops = {
     .open = call_open,
     .close = call_close,
     .read_at = call_read_at,
+    .read_cached = call_read_at, // all of it is in memory
     .write_at = call_write_at,
     .sync = call_sync,
     .size = call_size,

@@ -238,7 +238,7 @@ static void carry_replies(struct life *life) {
 // ---- commands
 
 // A command commits one transaction or none; active expiry may commit several.
-static void look(struct life *life, const char *what, bool may_expire) {
+void life_look(struct life *life, const char *what, bool may_expire) {
     uint64_t frames = log_stats(log_of(life)).frames;
     if (frames == life->frames) return;
     if (frames > life->frames + 1 && !may_expire && life->wrong.len == 0) {
@@ -290,7 +290,7 @@ static void build_request(struct life *life, const char *words, struct buf *out)
 
 static void turn(struct life *life, const char *what) {
     engine_run(life->engine);
-    look(life, what, true);
+    life_look(life, what, true);
     while (engine_next_resumed(life->engine) != NULL) {
     }
 }
@@ -333,7 +333,7 @@ void life_do(struct life *life, unsigned who, const char *words) {
     }
     buf_deinit(&request);
     // Who waited may be served, each in a transaction of its own.
-    look(life, words, was_blocking);
+    life_look(life, words, was_blocking);
     finish(life, client, words);
     // Whatever the reply tells, it is of the state that all transactions so far have made.
     own->pending[own->pending_count++] = tells(life, words) ? life->bounds.tip : NULL;
@@ -345,7 +345,7 @@ void life_pass(struct life *life, int64_t ms) {
     life->now_ms += ms;
     engine_set_time(life->engine, life->now_ms * 1000, life->now_ms * 1000);
     engine_tick(life->engine);
-    look(life, "time passes", true);
+    life_look(life, "time passes", true);
     turn(life, "time passes");
     carry_replies(life);
 }
@@ -421,47 +421,4 @@ static void make_slots_now(void *context) {
 
 void life_make_slots_meanwhile(struct life *life) {
     life->disk.before_sync = make_slots_now;
-}
-
-// ---- checkpoints
-
-// Promise 5: a checkpoint has the digest of a state that there was.
-static void check_checkpoint(struct life *life) {
-    const uint64_t digest = store_checkpoint_stats(life->store).digest;
-    const struct history_node *node = life->bounds.tip;
-    while (node != NULL && !node->is_unknown && node->digest != digest)
-        node = node->parent;
-    if (node != NULL || life->wrong.len > 0) return;
-    life->wrong_kind = VERDICT_SILENT;
-    buf_append_str(&life->wrong, "a checkpoint holds a state that there never was (promise 5)");
-}
-
-static void end_fold(struct life *life, enum err err, const struct fault *fault, bool may_fail) {
-    struct fold *fold = life->fold;
-    life->fold = NULL;
-    store_fold_end(life->store, fold, err, fault, life->now_ms);
-    if (err == ERR_NONE) {
-        if (store_checkpoint_stats(life->store).folds > 0) check_checkpoint(life);
-        return;
-    }
-    const bool is_full = err == ERR_NO_SPACE && life->disk.capacity_bytes != UINT64_MAX;
-    if (may_fail || is_full || life->wrong.len > 0) return;
-    life->wrong_kind = VERDICT_LOST;
-    buf_printf(&life->wrong, "a fold fails (%s): %s", err_name(err), fault->text);
-}
-
-void life_fold_step(struct life *life, bool may_fail) {
-    if (!life_is_up(life) || log_is_broken(log_of(life))) return;
-    if (life->fold == NULL) life->fold = store_fold_begin(life->store, life->now_ms);
-    if (life->fold == NULL) return;
-    struct fault fault = {0};
-    bool is_done = false;
-    const enum err err = fold_step(life->fold, &is_done, &fault);
-    if (is_done) end_fold(life, err, &fault, may_fail);
-}
-
-void life_fold(struct life *life, bool may_fail) {
-    do {
-        life_fold_step(life, may_fail);
-    } while (life->fold != NULL && life_is_up(life));
 }

@@ -117,6 +117,14 @@ void life_make_slots_meanwhile(struct life *life);
 void life_fold(struct life *life, bool may_fail);
 void life_fold_step(struct life *life, bool may_fail); // a step of it
 
+// Moves everything out of all segments but the newest, as far as it can be moved; the next
+// checkpoint gives them back. Between its steps what was moved is flushed, or nothing is.
+void life_clean(struct life *life, bool flushes_between);
+
+// Notes what was committed since the last look: `what`. More than one transaction is wrong, unless
+// keys may have expired or waiters been served.
+void life_look(struct life *life, const char *what, bool may_expire);
+
 // The power could fail now: what the last call left. After the last step.
 void life_note(struct life *life);
 

@@ -22,6 +22,9 @@ void scenario_recycled(struct life *life);
 void scenario_recycled_kept(struct life *life);
 void scenario_recycled_killed(struct life *life);
 void scenario_recycled_seal(struct life *life);
+void scenario_cleaned(struct life *life);
+void scenario_cleaned_killed(struct life *life);
+void scenario_cleaned_meanwhile(struct life *life);
 
 // A script that follows from its seed.
 void scenario_run_random(struct life *life, uint64_t seed);

@@ -105,7 +105,10 @@ static void any_command(struct life *life, struct rng *rng) {
 }
 
 static void any_step(struct life *life, struct rng *rng) {
-    switch (rng_below(rng, 11)) {
+    switch (rng_below(rng, 12)) {
+    case 11:
+        if (rng_below(rng, 3) == 0) life_clean(life, rng_below(rng, 2) == 0);
+        break;
     case 10:
         if (rng_below(rng, 3) == 0) life_fold(life, false);
         life_fold_step(life, false);

@@ -81,3 +81,62 @@ void scenario_recycled_seal(struct life *life) {
     begin(life);
     flushed(life, "RPUSH jobs @34000");
 }
+
+// Old jobs in segments that are garbage otherwise; the cleaner moves them, a checkpoint gives the
+// segments back, others begin there.
+void scenario_cleaned(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH delayed @300 @90");
+    flushed(life, "HSET h a @200 b @90");
+    cycle(life, 2, 9);
+    flushed(life, "XADD x 1-1 f @80");
+    flushed(life, "SET standing @90");
+    cycle(life, 1, 9);
+    life_clean(life, true);
+    life_seal(life);
+    cycle(life, 2, 2);
+    cycle(life, 3, 2);
+    flushed(life, "LPOP delayed 2");
+    flushed(life, "HDEL h a");
+}
+
+// The same values are moved twice, popped before what was moved is durable, and the process is
+// killed and the power cut in between.
+void scenario_cleaned_killed(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH delayed @300 @90 @70");
+    flushed(life, "SET standing @90");
+    cycle(life, 2, 9);
+    life_clean(life, false);
+    life_do(life, 0, "LPOP delayed");
+    life_flush(life);
+    life_kill(life);
+    begin(life);
+    cycle(life, 1, 1);
+    life_clean(life, true);
+    cycle(life, 1, 1);
+    life_clean(life, false);
+    life_do(life, 0, "LMOVE delayed other LEFT RIGHT");
+    life_do(life, 1, "APPEND standing @90");
+    life_flush(life);
+    life_cut(life, LIFE_CUT_SOME, 5);
+    begin(life);
+    cycle(life, 2, 1);
+    flushed(life, "RPUSH jobs @100");
+}
+
+// Cleaning and folding in turns of single steps; a fold covers half of what a transaction moved.
+void scenario_cleaned_meanwhile(struct life *life) {
+    begin(life);
+    flushed(life, "RPUSH delayed @300 @90 @1000");
+    cycle(life, 2, 9);
+    for (int i = 0; i < 4; i++) {
+        life_clean(life, i % 2 == 0);
+        for (int step = 0; step < 3; step++)
+            life_fold_step(life, false);
+        cycle(life, 1, 9);
+        flushed(life, "LMOVE delayed delayed LEFT RIGHT");
+    }
+    life_fold(life, false);
+    cycle(life, 1, 1);
+}

@@ -117,9 +117,14 @@ static void say_claim(struct world *world, struct peer *peer) {
     const struct slice read[] = {SLICE("XREADGROUP"), SLICE("GROUP"), group,          name,
                                  SLICE("COUNT"),      SLICE("1"),     SLICE("BLOCK"), SLICE("200"),
                                  SLICE("STREAMS"),    SLICE(STREAM),  SLICE(">")};
+    // One that claims what is old soon enough by itself, and one that nothing but an entry given
+    // back can help.
+    const bool is_patient = world_chance(world, 2);
+    const struct slice idle = is_patient ? SLICE("100000") : SLICE("100");
+    const struct slice wait = is_patient ? SLICE("2000") : SLICE("150");
     const struct slice claim[] = {
-        SLICE("XREADGROUP"), SLICE("GROUP"), group,        name,           SLICE("COUNT"),
-        SLICE("1"),          SLICE("BLOCK"), SLICE("150"), SLICE("CLAIM"), SLICE("100"),
+        SLICE("XREADGROUP"), SLICE("GROUP"), group,     name,           SLICE("COUNT"),
+        SLICE("1"),          SLICE("BLOCK"), wait,      SLICE("CLAIM"), idle,
         SLICE("STREAMS"),    SLICE(STREAM),  SLICE(">")};
     const struct slice sweep[] = {SLICE("XAUTOCLAIM"), SLICE(STREAM), group,          name,
                                   SLICE("60"),         SLICE("0"),    SLICE("COUNT"), SLICE("1")};
@@ -232,7 +237,7 @@ static void hear_claim(struct world *world, struct peer *peer, struct slice repl
         say_history(peer);
     } else if (!hear_entry(world, peer, reply)) {
         peer->worker->stage = STAGE_IDLE;
-    } else if (world_chance(world, 8)) {
+    } else if (world_chance(world, 4)) {
         say_nack(peer);
     } else if (world_chance(world, 8)) {
         peer->worker->stage = STAGE_IDLE; // forgets it: somebody will claim it

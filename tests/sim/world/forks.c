@@ -75,26 +75,30 @@ static uint32_t slot_files(const struct world *world) {
     return slot;
 }
 
-static bool damage(struct world *world, struct memory_disk *disk, char *what, size_t cap) {
-    const uint32_t slots = slot_files(world);
-    if (slots < 2) return false;
+// A bit of some file flips; says of which.
+static bool flip(struct world *world, struct memory_disk *disk, char *what, size_t cap) {
     char name[SEGMENT_NAME_BYTES];
-    segment_name(name, (uint32_t)rng_below(&world->rng, slots));
+    segment_name(name, (uint32_t)rng_below(&world->rng, slot_files(world)));
     if (world_chance(world, 4))
         snprintf(name, sizeof name, "state-%c", world_chance(world, 2) ? 'A' : 'B');
     const size_t size = memory_disk_size(disk, name);
     if (size == 0) return false;
-    if (world_chance(world, 16)) {
-        // The last file may be one whose loss nobody can see (FORMAT.md, 9).
-        segment_name(name, (uint32_t)rng_below(&world->rng, slots - 1));
-        memory_disk_lose(disk, name);
-        snprintf(what, cap, "%s is lost", name);
-        return true;
-    }
     const size_t offset = (size_t)rng_below(&world->rng, size);
     const unsigned bit = (unsigned)rng_below(&world->rng, 8);
     memory_disk_flip(disk, name, offset, bit);
     snprintf(what, cap, "bit %u of byte %zu of %s has flipped", bit, offset, name);
+    return true;
+}
+
+static bool damage(struct world *world, struct memory_disk *disk, char *what, size_t cap) {
+    const uint32_t slots = slot_files(world);
+    if (slots < 2) return false;
+    if (!world_chance(world, 16)) return flip(world, disk, what, cap);
+    // The last file may be one whose loss nobody can see (FORMAT.md, 9).
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(name, (uint32_t)rng_below(&world->rng, slots - 1));
+    memory_disk_lose(disk, name);
+    snprintf(what, cap, "%s is lost", name);
     return true;
 }
 
@@ -118,6 +122,46 @@ void forks_rot(struct world *world) {
                         (unsigned long long)frames, ledger->count);
     } else if (err != ERR_NO_SPACE || !world->is_full) {
         world_broke(world, 6, "%s: the start fails otherwise (%s): %s", what, err_name(err),
+                    fork.fault.text);
+    }
+    fork_end(&fork);
+}
+
+// ---- rot beside a running process
+
+enum { ROTTEN_VALUES_MAX = 3 };
+
+static void restart_rotten(struct world *world, struct fork *fork, bool has_told,
+                           const char *what) {
+    const struct ledger *ledger = &world->ledger;
+    store_close(fork->store);
+    vfs_free(fork->vfs);
+    fork->store = NULL;
+    const enum err err = fork_start(world, fork);
+    if (err == ERR_CORRUPT) world->figures->scrub_refused++;
+    if (err == ERR_NO_SPACE && world->is_full) return;
+    if (has_told || (err == ERR_NONE && fork->recovery.frames == ledger->count)) return;
+    world_broke(world, 6, "%s: the scrub says nothing, and then a start knows %llu frames (%s): %s",
+                what, (unsigned long long)fork->recovery.frames, err_name(err), fork->fault.text);
+}
+
+void forks_scrub(struct world *world) {
+    struct fork fork = {.disk = memory_disk_dup(world->disk)};
+    char what[STORY_LINE_MAX] = "nothing has flipped";
+    const enum err err = fork_start(world, &fork);
+    if (err == ERR_NONE) {
+        world->figures->scrubbed++;
+        if (world_chance(world, 2)) {
+            for (uint64_t left = rng_below(&world->rng, ROTTEN_VALUES_MAX + 1); left > 0; left--)
+                if (scrub_rot_value(world, fork.store, fork.disk))
+                    snprintf(what, sizeof what, "some values have rotted");
+        } else {
+            (void)flip(world, fork.disk, what, sizeof what);
+        }
+        const bool has_told = scrub_check_copy(world, fork.store, fork.disk);
+        restart_rotten(world, &fork, has_told, what);
+    } else if (err != ERR_NO_SPACE || !world->is_full) {
+        world_broke(world, 2, "a start beside the run is refused (%s): %s", err_name(err),
                     fork.fault.text);
     }
     fork_end(&fork);

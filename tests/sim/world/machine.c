@@ -29,6 +29,7 @@ struct store_options machine_store_options(struct world *world) {
                 .trace = &world->trace},
         .fold = {.slices = world->slices, .block_bytes = FOLD_BLOCK_BYTES},
         .databases = WORLD_DATABASES,
+        .cold_read_cache_bytes = world->cold_read_cache_bytes,
         .seed = world->options->seed,
         .trace = &world->trace,
     };
@@ -98,6 +99,7 @@ static void start_engine(struct world *world) {
     };
     world->engine = engine_new(&options);
     clean_begin(world);
+    scrub_begin(world);
 }
 
 // The process is no more; what it had written is where it was.
@@ -108,6 +110,7 @@ static void end_process(struct world *world) {
     world->engine = NULL;
     fold_forget(world);
     clean_forget(world);
+    scrub_forget(world);
     struct log *log = world->store == NULL ? NULL : store_log(world->store);
     struct world_job *flusher = &world->flusher;
     if (flusher->flush != NULL)
@@ -115,6 +118,11 @@ static void end_process(struct world *world) {
     struct world_job *maker = &world->maker;
     if (maker->slots != NULL)
         log_slots_end(log, maker->slots, maker->has_run ? maker->err : ERR_IO);
+    for (size_t i = 0; i < READINGS_MAX; i++) {
+        struct store_reading *reading = world->readers[i].reading;
+        if (reading != NULL) store_reading_end(world->store, reading); // nobody waits for it
+        world->readers[i] = (struct world_job){0};
+    }
     *flusher = (struct world_job){0};
     *maker = (struct world_job){0};
     world->had_spare = log != NULL && log_stats(log).slots_ready > 0;
@@ -244,7 +252,10 @@ static void empty_disk(struct world *world) {
     world->is_full = false;
     world->slices = 1 + (unsigned)rng_below(&world->rng, 3);
     world->slots_ahead = 1 + (unsigned)rng_below(&world->rng, 3);
-    world->tail_bytes = world_chance(world, 2) ? SEGMENT_BYTES : 4 * (size_t)SEGMENT_BYTES;
+    static const size_t tails[] = {0, SEGMENT_BYTES, 4 * (size_t)SEGMENT_BYTES};
+    world->tail_bytes = tails[rng_below(&world->rng, 3)];
+    world->cold_read_cache_bytes = world_chance(world, 3) ? 0 : 2 * (size_t)SEGMENT_BYTES;
+    memory_disk_set_cached(world->disk, (enum memory_cached)rng_below(&world->rng, 3));
     world->sync_method = world_chance(world, 4) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
     world->has_jobs = world_has(world, WORLD_JOBS) && !world_chance(world, 3);
     for (size_t i = 0; i < WORLD_PEERS; i++) {
@@ -369,6 +380,52 @@ bool machine_slots_end(struct world *world) {
     return true;
 }
 
+// ---- those that read
+
+bool machine_read_begin(struct world *world) {
+    for (size_t i = 0; i < READINGS_MAX; i++) {
+        struct world_job *job = &world->readers[i];
+        if (job->reading != NULL) continue;
+        job->reading = store_reading_begin(world->store);
+        if (job->reading == NULL) return false;
+        world->figures->readings++;
+        story_tell(world->story, "reading %zu begins", i);
+        return true;
+    }
+    return false;
+}
+
+bool machine_read_run(struct world *world, size_t reader) {
+    struct world_job *job = &world->readers[reader];
+    if (job->reading == NULL || job->has_run) return false;
+    store_reading_run(job->reading);
+    job->has_run = true;
+    story_tell(world->story, "reading %zu runs", reader);
+    return true;
+}
+
+bool machine_read_end(struct world *world, size_t reader) {
+    struct world_job *job = &world->readers[reader];
+    if (job->reading == NULL || !job->has_run) return false;
+    struct store_reading *reading = job->reading;
+    *job = (struct world_job){0};
+    story_tell(world->story, "reading %zu ends", reader);
+    engine_read(world->engine, reading);
+    mirror_after(world);
+    return true;
+}
+
+static bool read_all(struct world *world) {
+    bool has_moved = false;
+    while (machine_read_begin(world))
+        has_moved = true;
+    for (size_t i = 0; i < READINGS_MAX; i++) {
+        has_moved = machine_read_run(world, i) || has_moved;
+        has_moved = machine_read_end(world, i) || has_moved;
+    }
+    return has_moved;
+}
+
 // ---- turns
 
 void machine_run(struct world *world) {
@@ -384,7 +441,9 @@ void machine_run(struct world *world) {
 }
 
 static bool is_at_rest(const struct world *world) {
-    const bool has_jobs = world->flusher.flush != NULL || world->maker.slots != NULL;
+    bool has_jobs = world->flusher.flush != NULL || world->maker.slots != NULL;
+    for (size_t i = 0; i < READINGS_MAX; i++)
+        has_jobs = has_jobs || world->readers[i].reading != NULL;
     return !has_jobs && log_unflushed_bytes(store_log(world->store)) == 0 &&
            !engine_has_work(world->engine);
 }
@@ -398,6 +457,7 @@ bool machine_settle(struct world *world) {
         has_moved = machine_slots_run(world) || has_moved;
         has_moved = machine_flush_end(world) || has_moved;
         has_moved = machine_slots_end(world) || has_moved;
+        has_moved = read_all(world) || has_moved;
         if (machine_is_dead(world) || world->is_broken || world->is_stopping) return false;
         engine_tick(world->engine); // nothing that has expired is left
         machine_run(world);

@@ -159,9 +159,14 @@ static void print_figures(const struct shared *shared, double seconds) {
     printf("%" PRIu64 " crashes (%" PRIu64 " during recovery), %" PRIu64 " faults armed, %" PRIu64
            " copies crashed beside, %" PRIu64 " damaged (%" PRIu64
            " refused, the others harmless), %" PRIu64 " quiet moments, %" PRIu64
-           " checkpoints, %" PRIu64 " values relocated\n",
+           " checkpoints, %" PRIu64 " values relocated\n%" PRIu64 " scrubs, %" PRIu64
+           " damaged copies scrubbed (%" PRIu64 " told of, %" PRIu64
+           " refused by the next start)\n",
            figures->crashes, figures->nested, figures->faults, figures->forks, figures->rotten,
-           figures->refused, figures->quiet, figures->folds, figures->relocated);
+           figures->refused, figures->quiet, figures->folds, figures->relocated, figures->scrubs,
+           figures->scrubbed, figures->scrub_found, figures->scrub_refused);
+    printf("%" PRIu64 " readings of cold values, %" PRIu64 " values answered as errors\n",
+           figures->readings, figures->excused);
 }
 
 // ---- arguments

@@ -63,6 +63,7 @@ void peer_forget(struct world *world, struct peer *peer) {
     peer->seen = 0;
     peer->is_paused = false;
     buf_reset(&peer->owed);
+    buf_reset(&peer->excuse);
     peer->mark_count = 0;
     peer_wait_end(peer);
     if (peer->worker != NULL) worker_cut_off(&world->jobs, peer->worker);
@@ -77,6 +78,7 @@ void peer_leave(struct world *world, struct peer *peer) {
 void peer_deinit(struct peer *peer) {
     buf_deinit(&peer->out);
     buf_deinit(&peer->owed);
+    buf_deinit(&peer->excuse);
     buf_deinit(&peer->wait.bytes);
     mem_free(peer->wait.argv);
     mem_free(peer->marks);
@@ -147,25 +149,90 @@ static void reveal(struct world *world, struct peer *peer, struct peer_mark *mar
     if (world->ledger.told < mark->frames) world->ledger.told = (size_t)mark->frames;
 }
 
-static void deliver(struct world *world, struct peer *peer, struct slice bytes) {
-    if (bytes.len > peer->owed.len || memcmp(bytes.data, peer->owed.data, bytes.len) != 0)
-        world_broke(world, 12, "client %llu gets other bytes than its commands answered",
-                    (unsigned long long)peer->client->id);
+// So much of the first reply has been heard.
+static void hear(struct world *world, struct peer *peer, struct slice heard, size_t owed) {
+    struct peer_mark *mark = mark_at(peer, 0);
+    mark->bytes -= owed;
+    buf_remove_front(&peer->owed, owed);
+    if (peer->worker != NULL) worker_hears(world, peer, heard, mark->bytes == 0);
+    if (mark->bytes > 0) return;
+    peer->mark_first = (peer->mark_first + 1) % peer->mark_cap;
+    peer->mark_count--;
+}
+
+_Noreturn static void differ(struct world *world, const struct peer *peer) {
+    world_broke(world, 12, "client %llu gets other bytes than its commands answered",
+                (unsigned long long)peer->client->id);
+}
+
+// The number of a header ("$7", "*4") of that type at `at`; steps over the header.
+static size_t owed_number(struct world *world, struct peer *peer, char type, size_t *at) {
+    const struct slice owed = slice_sub(buf_slice(&peer->owed), *at, mark_at(peer, 0)->bytes);
+    const char *line_end = owed.len == 0 ? NULL : memchr(owed.data, '\n', owed.len);
+    int64_t number = 0;
+    if (line_end == NULL || owed.data[0] != type) differ(world, peer);
+    const size_t header = (size_t)(line_end - owed.data) + 1;
+    if (!num_parse_i64(slice_sub(owed, 1, header - 2), &number)) differ(world, peer);
+    *at += header;
+    return (size_t)number;
+}
+
+static bool is_value(const struct peer *peer) {
+    return peer->owed.data[0] == '$' || peer->owed.data[0] == '*';
+}
+
+// How long the value is that stands at the front of what is owed: a bulk string, or the fields of
+// a stream's entry.
+static size_t owed_value(struct world *world, struct peer *peer) {
     size_t at = 0;
-    while (at < bytes.len) {
+    size_t bulks = 1;
+    if (peer->owed.data[0] == '*') bulks = owed_number(world, peer, '*', &at);
+    for (; bulks > 0; bulks--) {
+        const size_t len = owed_number(world, peer, '$', &at);
+        at += len + 2;
+    }
+    return at;
+}
+
+static bool begins(struct slice line, struct slice word) {
+    return line.len >= word.len && memcmp(line.data, word.data, word.len) == 0;
+}
+
+// A value that could not be read is an error in its place. Returns how much of `bytes` belongs to
+// it.
+static size_t hear_excuse(struct world *world, struct peer *peer, struct slice bytes) {
+    const char *end = memchr(bytes.data, '\n', bytes.len);
+    const size_t len = end == NULL ? bytes.len : (size_t)(end - bytes.data) + 1;
+    buf_append(&peer->excuse, bytes.data, len);
+    if (end == NULL) return len;
+    const struct slice line = buf_slice(&peer->excuse);
+    const bool is_excuse = begins(line, SLICE("-ERR CORRUPT ")) || begins(line, SLICE("-ERR IO "));
+    if (!is_excuse) differ(world, peer);
+    world->figures->excused++;
+    hear(world, peer, line, owed_value(world, peer));
+    buf_reset(&peer->excuse);
+    return len;
+}
+
+static void deliver(struct world *world, struct peer *peer, struct slice bytes) {
+    world->figures->told_bytes += bytes.len;
+    while (bytes.len > 0) {
+        if (peer->mark_count == 0) differ(world, peer);
         struct peer_mark *mark = mark_at(peer, 0);
         if (!mark->is_begun) reveal(world, peer, mark);
-        const size_t len = num_min(mark->bytes, bytes.len - at);
-        const struct slice piece = slice_sub(bytes, at, at + len);
-        if (peer->worker != NULL) worker_hears(world, peer, piece, len == mark->bytes);
-        at += len;
-        mark->bytes -= len;
-        if (mark->bytes > 0) continue;
-        peer->mark_first = (peer->mark_first + 1) % peer->mark_cap;
-        peer->mark_count--;
+        const bool may_fail = world->reads_fail || machine_is_dead(world);
+        size_t len = 0;
+        if (peer->excuse.len > 0 || (may_fail && bytes.data[0] == '-' && is_value(peer))) {
+            len = hear_excuse(world, peer, bytes);
+        } else {
+            const size_t most = num_min(mark->bytes, bytes.len);
+            while (len < most && bytes.data[len] == peer->owed.data[len])
+                len++;
+            if (len == 0) differ(world, peer);
+            hear(world, peer, slice_sub(bytes, 0, len), len);
+        }
+        bytes = slice_sub(bytes, len, bytes.len);
     }
-    buf_remove_front(&peer->owed, bytes.len);
-    world->figures->told_bytes += bytes.len;
 }
 
 static size_t appetite(struct world *world, const struct peer *peer, bool all) {
@@ -183,13 +250,14 @@ static size_t appetite(struct world *world, const struct peer *peer, bool all) {
 
 static void carry(struct world *world, struct peer *peer, bool all) {
     struct client *client = peer->client;
-    if (!client->closes_now) {
+    size_t left = appetite(world, peer, all);
+    while (!client->closes_now && left > 0) { // payloads come in pieces
         struct slice bytes = outbox_sendable(&client->outbox);
-        bytes.len = num_min(bytes.len, appetite(world, peer, all));
-        if (bytes.len > 0) {
-            deliver(world, peer, bytes);
-            engine_sent(client, bytes.len);
-        }
+        bytes.len = num_min(bytes.len, left);
+        if (bytes.len == 0) break;
+        deliver(world, peer, bytes);
+        engine_sent(client, bytes.len);
+        left -= bytes.len;
     }
     if (client_is_finished(client)) {
         if (!client->closes_now && peer->mark_count > 0)

@@ -138,5 +138,7 @@ void quiet_check(struct world *world) {
     if (!world_chance(world, 3)) return;
     seal(world);
     if (machine_is_dead(world) || world->is_broken) return;
-    if (world_has(world, WORLD_ROT)) forks_rot(world);
+    if (!world_has(world, WORLD_ROT)) return;
+    forks_rot(world);
+    if (world_has(world, WORLD_SCRUB)) forks_scrub(world);
 }

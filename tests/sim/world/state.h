@@ -6,6 +6,7 @@
 //   worker.c   jobs and the account of them     mirror.c   the naive model of all of it
 //   crew.c     jobs of a consumer group
 //   folds.c    checkpoints, made meanwhile       cleaning.c  the cleaner, likewise
+//   scrubbing.c  the scrub, likewise, and on copies that rot
 #ifndef ACKD_TESTS_SIM_WORLD_STATE_H
 #define ACKD_TESTS_SIM_WORLD_STATE_H
 
@@ -13,6 +14,7 @@
 #include "server/engine/call.h"
 #include "server/engine/engine.h"
 #include "server/options/options.h"
+#include "storage/reading.h"
 #include "storage/store.h"
 #include "tests/sim/workload/workload.h"
 #include "tests/sim/world/ledger.h"
@@ -60,7 +62,8 @@ struct peer {
     size_t seen; // ... and of those the engine has dealt with
     bool is_paused;
     enum peer_reading reading;
-    struct buf owed; // written by the engine, not delivered yet
+    struct buf owed;   // written by the engine, not delivered yet
+    struct buf excuse; // an error that comes in the place of a value, as far as it has come
     struct peer_mark *marks;
     size_t mark_first;
     size_t mark_count;
@@ -69,10 +72,11 @@ struct peer {
     struct worker *worker; // NULL: says what the workload draws
 };
 
-// A job of the log thread, or of the one that makes slots.
+// A job of the log thread, of the one that makes slots, or of those that read.
 struct world_job {
     struct log_flush *flush;
     struct log_slots *slots;
+    struct store_reading *reading;
     bool has_run;
     enum err err;
 };
@@ -101,10 +105,15 @@ struct world {
     unsigned slices;               // of each fold
     struct cleaner_read *cleaning; // a read that is out; NULL: none
     bool cleaning_has_run;
-    uint64_t salt; // two starts must not have the same seed
+    struct world_job readers[READINGS_MAX];
+    struct scrub_read *scrubbing; // likewise
+    bool scrubbing_has_run;
+    bool scrub_may_fail; // what it has read in this pass may be wrong
+    uint64_t salt;       // two starts must not have the same seed
     enum log_sync_method sync_method;
     unsigned slots_ahead;
     size_t tail_bytes;
+    size_t cold_read_cache_bytes;
     uint64_t recovered; // frames this process found
     bool is_stopping;   // SHUTDOWN was asked for
     bool is_broken;     // the log is: some steps more, then the process ends
@@ -162,6 +171,10 @@ bool machine_slots_begin(struct world *world);
 bool machine_slots_run(struct world *world);
 bool machine_slots_end(struct world *world);
 bool machine_seal(struct world *world);
+// Steps of one of those that read.
+bool machine_read_begin(struct world *world);
+bool machine_read_run(struct world *world, size_t reader);
+bool machine_read_end(struct world *world, size_t reader);
 void machine_run(struct world *world); // a turn of the engine
 // All is executed, flushed and delivered. False: the machine has died or the log is broken.
 bool machine_settle(struct world *world);
@@ -178,6 +191,19 @@ void clean_begin(struct world *world); // the process has started
 // Makes a step of the cleaner, or of its read.
 void clean_go_on(struct world *world);
 void clean_forget(struct world *world); // the process ends
+
+// ---- scrubbing.c
+
+void scrub_begin(struct world *world); // the process has started
+// Makes a step of the scrub, or of its read.
+void scrub_go_on(struct world *world);
+void scrub_forget(struct world *world); // the process ends
+// Flips a bit in some value that is alive; false: there is none.
+bool scrub_rot_value(struct world *world, const struct store *store, struct memory_disk *disk);
+// A pass over a store at rest must find exactly the values that are damaged. Returns whether it
+// tells of anything else.
+bool scrub_check_copy(struct world *world, const struct store *store,
+                      const struct memory_disk *disk);
 
 // ---- peer.c
 
@@ -199,6 +225,7 @@ void peer_wait_end(struct peer *peer);
 void witness_see(void *context, enum engine_seen what, const struct call *call, struct slice reply);
 // Frames that were committed are known from now on.
 void witness_note_commits(struct world *world);
+void witness_read(void *context, const struct blob *blob, char *into);
 // Whether no cut can take the first so many frames any more: the disk is asked, not the log.
 bool witness_is_safe(struct world *world, uint64_t frames);
 
@@ -212,6 +239,9 @@ void quiet_check(struct world *world); // after machine_settle
 void forks_cut(struct world *world);
 // A copy of a disk at rest is damaged: its start is refused, or it knows all.
 void forks_rot(struct world *world);
+// A copy of a disk at rest is started and damaged: the scrub tells of it, or the next start is as
+// good.
+void forks_scrub(struct world *world);
 // What a start found, of the run itself or of a copy.
 void forks_check_found(struct world *world, const struct store *store, uint64_t frames,
                        const char *who);

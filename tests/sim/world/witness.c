@@ -174,6 +174,19 @@ static void tell(struct world *world, enum engine_seen what, const struct call *
 
 // ---- the witness
 
+// From the log's image or, without a call that might fail, from the disk.
+void witness_read(void *context, const struct blob *blob, char *into) {
+    const struct world *world = context;
+    const struct slice resident = store_resident(world->store, blob);
+    if (resident.data != NULL) {
+        memcpy(into, resident.data, resident.len);
+        return;
+    }
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(name, blob_slot(blob));
+    memcpy(into, memory_disk_bytes(world->disk, name) + blob_offset(blob), blob_len(blob));
+}
+
 void witness_see(void *context, enum engine_seen what, const struct call *call,
                  struct slice reply) {
     struct world *world = context;

@@ -20,8 +20,8 @@ enum {
 };
 
 const char *const world_fault_names[WORLD_FAULTS] = {
-    "power", "kill",  "sync",  "write", "read", "full",  "short", "nested",
-    "rot",   "leave", "stall", "model", "jobs", "forks", "folds", "cleaning",
+    "power", "kill",  "sync",  "write", "read",  "full",  "short",    "nested", "rot",
+    "leave", "stall", "model", "jobs",  "forks", "folds", "cleaning", "scrub",
 };
 
 void world_broke(struct world *world, unsigned promise, const char *format, ...) {
@@ -78,7 +78,7 @@ static bool spoils_jobs(const struct workload_command *command) {
     return false;
 }
 
-enum { WORDS_MAX = 8, RIVALS = 4, FILLERS = 24, FILLER_BYTES = 12000 };
+enum { WORDS_MAX = 8, RIVALS = 4, HELD_KEYS = 3, FILLERS = 24, FILLER_BYTES = 12000 };
 
 static void say_words(struct peer *peer, const char *line) {
     struct slice argv[WORDS_MAX];
@@ -160,6 +160,27 @@ static void kill_a_waiter(struct world *world) {
     peer_send(world, killer, SIZE_MAX);
 }
 
+// Who asks for much and reads nothing: the segments of what it asked for may be emptied, given up
+// and wanted meanwhile. What it asks for first is poured; the rest stays where it lies.
+static void hold_values(struct world *world) {
+    struct peer *peer = find_idle(world);
+    if (!world_has(world, WORLD_STALL) || peer == NULL) return;
+    char line[80];
+    say_words(peer, "SELECT 0");
+    say_words(peer, "MGET s:0 s:1 s:2 s:3");
+    say_words(peer, "MGET s:0 s:1 s:2 s:3");
+    snprintf(line, sizeof line, "LRANGE l:%llu 0 -1",
+             (unsigned long long)rng_below(&world->rng, HELD_KEYS));
+    say_words(peer, line);
+    peer->reading = READING_NOTHING;
+    peer_send(world, peer, SIZE_MAX);
+    struct peer *other = find_idle(world);
+    if (other == NULL || !world_chance(world, 3)) return;
+    say_words(other, "SELECT 0");
+    say_words(other, "DEL s:0 s:1 s:2 s:3");
+    peer_send(world, other, SIZE_MAX);
+}
+
 static void say_something(struct world *world, struct peer *peer) {
     if (peer->worker != NULL) {
         worker_next(world, peer);
@@ -181,6 +202,7 @@ static void say_something(struct world *world, struct peer *peer) {
 
 static void act_client(struct world *world) {
     if (world_chance(world, 40)) kill_a_waiter(world);
+    if (world_chance(world, 60)) hold_values(world);
     struct peer *peer = &world->peers[rng_below(&world->rng, WORLD_PEERS)];
     if (peer->client == NULL) {
         peer_connect(world, peer);
@@ -323,7 +345,7 @@ static void act_quiet(struct world *world) {
 
 // ---- a step
 
-enum { WEIGHTS = 1380 };
+enum { WEIGHTS = 1540 };
 
 struct act {
     unsigned weight;
@@ -349,6 +371,15 @@ static void act_fold(struct world *world) {
 static void act_clean(struct world *world) {
     clean_go_on(world);
 }
+// Readings of cold values: two may be under way, and end in any order.
+static void act_read(struct world *world) {
+    const size_t reader = (size_t)rng_below(&world->rng, READINGS_MAX);
+    if (machine_read_end(world, reader) || machine_read_run(world, reader)) return;
+    (void)machine_read_begin(world);
+}
+static void act_scrub(struct world *world) {
+    scrub_go_on(world);
+}
 static void act_seal(struct world *world) {
     (void)machine_seal(world);
 }
@@ -367,7 +398,8 @@ static const struct act acts[] = {
     {60, act_slots},   {110, act_carry},      {90, act_run},       {60, act_time},
     {10, act_tick},    {5, act_seal},         {4, act_leave},      {4, act_stall},
     {4, act_fault},    {1, act_full},         {4, act_crash},      {5, act_quiet},
-    {1, act_fork},     {120, act_fold},       {60, act_clean},
+    {1, act_fork},     {120, act_fold},       {60, act_clean},     {60, act_scrub},
+    {100, act_read},
 };
 
 static bool has_grown_old(const struct world *world) {
@@ -420,7 +452,7 @@ static void world_init(struct world *world, const struct world_options *options,
     world->wall_us = (int64_t)START_WALL_US_IN_S * 1000000;
     world->clock = (struct clock){world, wall_us, monotonic_us};
     world->trace = (struct trace){world, TRACE_NOTICE, hear_server};
-    world->witness = (struct engine_witness){world, witness_see};
+    world->witness = (struct engine_witness){world, witness_read, witness_see};
     const struct workload_options workload = {
         .table = commands_table(),
         .seed = options->seed,

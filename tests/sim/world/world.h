@@ -30,7 +30,8 @@ enum world_fault {
     WORLD_FORKS = 1 << 13,    // copies of the disk are crashed and recovered beside the run
     WORLD_FOLDS = 1 << 14,    // checkpoints are made while all that goes on
     WORLD_CLEANING = 1 << 15, // and payloads are moved
-    WORLD_FAULTS = 16,
+    WORLD_SCRUB = 1 << 16,    // and verified
+    WORLD_FAULTS = 17,
 };
 
 extern const char *const world_fault_names[WORLD_FAULTS];
@@ -55,9 +56,15 @@ struct world_figures {
     uint64_t faults;   // armed
     uint64_t compared; // replies the model agreed with
     uint64_t jobs;
-    uint64_t folds;     // checkpoints that were made
-    uint64_t relocated; // values that the cleaner moved
-    uint64_t quiet;     // moments at which everything was checked
+    uint64_t folds;         // checkpoints that were made
+    uint64_t relocated;     // values that the cleaner moved
+    uint64_t scrubs;        // passes of the scrub
+    uint64_t scrubbed;      // copies that were damaged and scrubbed
+    uint64_t scrub_found;   // of which it told something
+    uint64_t scrub_refused; // and whose next start was refused
+    uint64_t quiet;         // moments at which everything was checked
+    uint64_t readings;      // of cold values, begun
+    uint64_t excused;       // values that could not be read, and were an error in their place
 };
 
 // Runs. Ends the process with WORLD_EXIT_BROKEN when a promise is broken, the verdict in `story`.

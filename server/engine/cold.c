@@ -1,0 +1,288 @@
+// Commands that must know bytes which only the disk has, before they can decide anything: LREM and
+// LPOS of an element that probably is the one, APPEND, GETRANGE, XREAD with MAXSIZE.
+//
+// Happy path: the handler asks (call_bytes, call_fact), is told that it is cold, and returns
+// without having changed anything. What it asked for is read; the command is then executed again
+// from its beginning, and finds what was read: the bytes of one payload, or for each of many the
+// *fact* that was derived from its bytes (whether it equals an argument, how long it is in a
+// reply), which takes 24 bytes whatever the payload's length. Its client is READING meanwhile:
+// later requests wait, other clients go on. A waiter keeps its place and is tried again as one that
+// was stalled. Failure modes: a payload that cannot be read is a fact, too. The client goes, is
+// killed, its waiter times out: the want is ended. The data has changed: the command asks again,
+// COLD_ROUNDS_MAX times at most; then, and where a command has already changed something, it reads
+// and waits.
+#include "proto/base/hash.h"
+#include "proto/base/mem.h"
+#include "proto/base/must.h"
+#include "proto/base/mutant.h"
+#include "proto/base/num.h"
+#include "server/engine/engine_state.h"
+#include "storage/reading.h"
+
+enum {
+    COLD_ROUNDS_MAX = 64,
+    COLD_ASKED_MIN = 4096,          // facts asked for in one round, or twice what is known
+    COLD_AT_ONCE_BYTES = 512 << 10, // derived by the loop at a time, of what is in memory by now
+    FACTS_MIN = 64,
+};
+
+struct fact {
+    uint64_t lsn; // of the payload, never used for another; 0: free
+    enum err err;
+    uint64_t value;
+};
+
+struct facts { // open addressing; a power of two, at most half full
+    struct fact *items;
+    size_t cap;
+    size_t count;
+};
+
+struct cold {
+    struct client *client;
+    struct store_want *want; // being read, or (has_bytes) what was read
+    bool has_bytes;
+    unsigned rounds;
+    struct blob bytes_of; // what call_bytes asked for; NONE
+    struct facts facts;
+    struct buf asked; // of struct blob: what call_fact asked for; what is left is pinned
+    size_t asked_at;  // of them are facts by now
+    call_derive *derive;
+    struct slice against; // lent from the command's arguments, which stay
+};
+
+// ---- facts
+
+static struct fact *facts_place(const struct facts *facts, uint64_t lsn) {
+    const uint64_t mixed = lsn * UINT64_C(0x9E3779B97F4A7C15);
+    size_t at = (size_t)(mixed >> 32) & (facts->cap - 1);
+    while (facts->items[at].lsn != 0 && facts->items[at].lsn != lsn)
+        at = (at + 1) & (facts->cap - 1);
+    return &facts->items[at];
+}
+
+static const struct fact *facts_find(const struct facts *facts, uint64_t lsn) {
+    if (facts->count == 0) return NULL;
+    const struct fact *fact = facts_place(facts, lsn);
+    return fact->lsn == 0 ? NULL : fact;
+}
+
+static void facts_grow(struct facts *facts) {
+    struct facts grown = {.cap = num_max(2 * facts->cap, FACTS_MIN), .count = facts->count};
+    grown.items = mem_alloc_array(grown.cap, sizeof *grown.items);
+    for (size_t i = 0; i < facts->cap; i++) {
+        const struct fact *fact = &facts->items[i];
+        if (fact->lsn != 0) *facts_place(&grown, fact->lsn) = *fact;
+    }
+    mem_free(facts->items);
+    *facts = grown;
+}
+
+static void facts_add(struct facts *facts, uint64_t lsn, uint64_t value, enum err err) {
+    if (2 * (facts->count + 1) > facts->cap) facts_grow(facts);
+    struct fact *fact = facts_place(facts, lsn);
+    if (fact->lsn == 0) facts->count++;
+    *fact = (struct fact){.lsn = lsn, .err = err, .value = value};
+}
+
+// ---- life
+
+static struct cold *cold_get(struct client *client) {
+    if (client->cold != NULL) return client->cold;
+    client->cold = mem_zalloc(sizeof *client->cold);
+    client->cold->client = client;
+    return client->cold;
+}
+
+// The next of what was asked for, and not read yet.
+static const struct blob *asked_blobs(const struct cold *cold, size_t *count) {
+    *count = cold->asked.len / sizeof(struct blob) - cold->asked_at;
+    return (const struct blob *)(const void *)cold->asked.data + cold->asked_at;
+}
+
+// What is said of the first of them is known, or will never be.
+static void asked_pop(struct cold *cold) {
+    size_t count;
+    store_unpin(cold->client->engine->store, asked_blobs(cold, &count));
+    cold->asked_at++;
+}
+
+static void learn_asked(struct cold *cold, uint64_t value, enum err err) {
+    size_t count;
+    const struct blob *blob = asked_blobs(cold, &count);
+    facts_add(&cold->facts, store_lsn(cold->client->engine->store, blob), value, err);
+    asked_pop(cold);
+}
+
+void cold_end(struct client *client) {
+    struct cold *cold = client->cold;
+    if (cold == NULL) return;
+    while (cold->asked_at * sizeof(struct blob) < cold->asked.len)
+        asked_pop(cold);
+    store_want_end(client->engine->store, cold->want);
+    mem_free(cold->facts.items);
+    buf_deinit(&cold->asked);
+    mem_free(cold);
+    client->cold = NULL;
+}
+
+void cold_forget_bytes(struct client *client) {
+    struct cold *cold = client->cold;
+    if (cold == NULL || !cold->has_bytes) return;
+    store_want_end(client->engine->store, cold->want);
+    cold->want = NULL;
+    cold->has_bytes = false;
+}
+
+// ---- asking
+
+static bool may_suspend(const struct call *call) {
+    const struct cold *cold = call->client->cold;
+    if (call->is_decided || (call->txn != NULL && !txn_is_empty(call->txn))) return false;
+    return cold == NULL || cold->rounds < COLD_ROUNDS_MAX;
+}
+
+// The bytes that the reading brought, if they are these. False: they are not.
+static bool bytes_of_want(const struct cold *cold, const struct blob *blob, struct slice *out,
+                          enum err *err) {
+    if (cold == NULL || !cold->has_bytes) return false;
+    if (cold->bytes_of.word != blob->word || cold->bytes_of.hash != blob->hash) return false;
+    *err = store_want_bytes(cold->want, 0, out);
+    return true;
+}
+
+bool call_bytes(struct call *call, const struct blob *blob, struct slice *out) {
+    struct engine *engine = call->engine;
+    enum err err = ERR_NONE;
+    if (!bytes_of_want(call->client->cold, blob, out, &err)) {
+        err = store_try(engine->store, blob, out);
+        if (err == ERR_AGAIN && may_suspend(call)) {
+            struct cold *cold = cold_get(call->client);
+            const bool is_reading = cold->want != NULL && !cold->has_bytes;
+            if (!is_reading) cold->bytes_of = *blob; // else a waiter, tried again too early
+            call->is_cold = true;
+            return false;
+        }
+        if (err == ERR_AGAIN) err = store_bytes(engine->store, blob, &engine->scratch, out);
+    }
+    if (err == ERR_NONE) return true;
+    reply_unreadable(&call->reply, err);
+    return false;
+}
+
+static void ask(struct call *call, const struct blob *blob, call_derive *derive,
+                struct slice against) {
+    struct cold *cold = cold_get(call->client);
+    call->is_cold = true;
+    cold->derive = derive;
+    cold->against = against;
+    cold_forget_bytes(call->client);
+    if (cold->want != NULL) return; // a waiter that is tried again too early
+    const size_t most = num_max(COLD_ASKED_MIN, 2 * cold->facts.count);
+    if (cold->asked.len >= most * sizeof *blob) return;
+    buf_append(&cold->asked, blob, sizeof *blob);
+    store_pin(call->engine->store, blob); // the command may forget it before it is read
+}
+
+enum err call_fact(struct call *call, const struct blob *blob, call_derive *derive,
+                   struct slice against, uint64_t *out) {
+    struct engine *engine = call->engine;
+    const struct cold *cold = call->client->cold;
+    const struct fact *fact = NULL;
+    if (cold != NULL && blob_kind(blob) == BLOB_REF)
+        fact = facts_find(&cold->facts, store_lsn(engine->store, blob));
+    if (fact != NULL) {
+        *out = fact->value;
+        return fact->err;
+    }
+    struct slice bytes;
+    enum err err = store_try(engine->store, blob, &bytes);
+    if (err == ERR_AGAIN && may_suspend(call)) {
+        ask(call, blob, derive, against);
+        return ERR_AGAIN;
+    }
+    if (err == ERR_AGAIN) err = store_bytes(engine->store, blob, &engine->scratch, &bytes);
+    if (err == ERR_NONE) *out = derive(bytes, against);
+    return err;
+}
+
+// ---- reading
+
+static void on_read(void *context);
+
+static void want_next(struct cold *cold) {
+    struct store *store = cold->client->engine->store;
+    size_t count;
+    const struct blob *blobs = asked_blobs(cold, &count);
+    must(cold->want == NULL && count > 0);
+    cold->want =
+        store_want_begin(store, blobs, store_want_fit(blobs, count), on_read, cold->client);
+}
+
+static void derive_read(struct cold *cold) {
+    const size_t read = store_want_count(cold->want);
+    for (size_t i = 0; i < read; i++) {
+        struct slice bytes;
+        const enum err err = store_want_bytes(cold->want, i, &bytes);
+        const uint64_t value = err == ERR_NONE ? cold->derive(bytes, cold->against) : 0;
+        learn_asked(cold, value, err);
+    }
+    store_want_end(cold->client->engine->store, cold->want);
+    cold->want = NULL;
+}
+
+// What follows may have been read with it, or has come into memory otherwise.
+static void derive_what_is_there(struct cold *cold) {
+    struct store *store = cold->client->engine->store;
+    size_t left = COLD_AT_ONCE_BYTES;
+    size_t count;
+    for (const struct blob *blob = asked_blobs(cold, &count); count > 0; blob++, count--) {
+        struct slice bytes;
+        const size_t len = blob_len(blob);
+        if (len > left || store_try(store, blob, &bytes) != ERR_NONE) return;
+        learn_asked(cold, cold->derive(bytes, cold->against), ERR_NONE);
+        left -= len;
+    }
+}
+
+static void execute_again(struct client *client) {
+    if (client->waiter != NULL) {
+        wait_unstall(client->engine);
+        wait_serve(client->engine);
+        return;
+    }
+    must(client->state == CLIENT_READING);
+    client_enter(client, CLIENT_IDLE);
+    client_run(client);
+}
+
+static void on_read(void *context) {
+    struct client *client = context;
+    struct cold *cold = client->cold;
+    if (cold->asked.len > 0) {
+        derive_read(cold);
+        derive_what_is_there(cold);
+        if (cold->asked_at * sizeof(struct blob) < cold->asked.len) {
+            want_next(cold);
+            return;
+        }
+        buf_reset(&cold->asked);
+        cold->asked_at = 0;
+    } else {
+        cold->has_bytes = true;
+    }
+    if (!MUTANT(COLD_COMMAND_FORGOTTEN)) execute_again(client);
+}
+
+void cold_suspend(struct client *client) {
+    struct cold *cold = client->cold;
+    if (client->waiter == NULL) client_enter(client, CLIENT_READING);
+    if (cold->want != NULL && !cold->has_bytes) return; // on its way
+    cold_forget_bytes(client);
+    cold->rounds++;
+    if (cold->asked.len > 0) {
+        want_next(cold);
+        return;
+    }
+    cold->want = store_want_begin(client->engine->store, &cold->bytes_of, 1, on_read, client);
+}
