@@ -103,14 +103,16 @@ int main(int argc, char **argv) {
     enum err err = open_all(&process, argc, argv, &fault);
     if (err == ERR_NONE) process.code = server_run(process.server, &fault);
     if (fault.err != ERR_NONE) fprintf(stderr, "ackd: %s\n", fault.text);
+    const bool has_file = process.logfile != NULL && process.options.logfile[0] != '\0';
     if (err != ERR_NONE) {
-        bool has_file = process.logfile != NULL && process.options.logfile[0] != '\0';
         if (has_file) {
             trace_event(logfile_trace(process.logfile), TRACE_WARNING, "main.refused", "%s",
                         fault.text);
         }
         if (process.code == EXIT_CODE_CLEAN) process.code = exit_code_of(err);
     }
+    if (fault.err == ERR_CORRUPT)
+        startup_say_salvage(has_file ? logfile_trace(process.logfile) : NULL, process.options.dir);
     close_all(&process);
     return (int)process.code;
 }

@@ -41,6 +41,11 @@ void txn_key_move(struct txn *txn, unsigned src_db, struct slice src, unsigned d
 void txn_db_flush(struct txn *txn, unsigned db); // EFFECT_ALL_DATABASES: all
 void txn_db_swap(struct txn *txn, unsigned a, unsigned b);
 
+// Writes an effect as dump_entry gives it, in as many records as it takes: for whoever copies a
+// store into another one. Its values are bytes, or blobs of this store; it has at most
+// DUMP_ELEMENTS_MAX elements, and fits the state. Nothing expires.
+void txn_put(struct txn *txn, const struct effect *effect);
+
 // ---- strings
 void txn_string_set(struct txn *txn, unsigned db, struct slice key, struct slice value,
                     bool keeps_expiry);

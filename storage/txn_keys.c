@@ -45,14 +45,19 @@ void txn_key_persist(struct txn *txn, unsigned db, struct slice key) {
     txn_effect(txn, &effect);
 }
 
-static void copy_effect(void *context, const struct effect *effect) {
-    struct txn *txn = context;
-    if (MUTANT(COPY_LOSES_EXPIRY) && effect->type == EFFECT_KEY_EXPIRE) return;
+void txn_put(struct txn *txn, const struct effect *effect) {
+    txn_reserve_scratch(txn->store, DUMP_ELEMENTS_MAX);
     if (effect_has_elements(effect)) {
         txn_effect_split(txn, effect);
     } else {
         txn_effect(txn, effect);
     }
+}
+
+static void copy_effect(void *context, const struct effect *effect) {
+    struct txn *txn = context;
+    if (MUTANT(COPY_LOSES_EXPIRY) && effect->type == EFFECT_KEY_EXPIRE) return;
+    txn_put(txn, effect);
 }
 
 void txn_key_copy(struct txn *txn, unsigned src_db, struct slice src, unsigned dst_db,

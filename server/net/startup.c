@@ -85,6 +85,41 @@ void startup_say_version(const struct trace *trace, const struct options *option
                 (int)getpid(), file, options->dir);
 }
 
+// As a shell takes it for one word.
+static void append_word(struct buf *text, const char *word, const char *suffix) {
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+,@";
+    const bool is_plain = word[0] != '-' && strspn(word, plain) == strlen(word);
+    if (!is_plain) buf_append_byte(text, '\'');
+    for (const char *at = word; *at != '\0'; at++) {
+        if (*at == '\'')
+            buf_append_str(text, "'\\''");
+        else
+            buf_append_byte(text, *at);
+    }
+    buf_append_str(text, suffix);
+    if (!is_plain) buf_append_byte(text, '\'');
+}
+
+static void say_command(const struct trace *trace, const struct buf *text) {
+    fprintf(stderr, "ackd: %.*s\n", (int)text->len, text->data);
+    trace_event(trace, TRACE_WARNING, "net.salvage", "%.*s", (int)text->len, text->data);
+}
+
+void startup_say_salvage(const struct trace *trace, const char *dir) {
+    struct buf text = {0};
+    buf_append_str(&text, "To see what is damaged: ackd-check ");
+    append_word(&text, dir, "");
+    say_command(trace, &text);
+    buf_reset(&text);
+    buf_append_str(&text, "To save what can be saved: ackd-check --salvage ");
+    append_word(&text, dir, "-salvaged");
+    buf_append_byte(&text, ' ');
+    append_word(&text, dir, "");
+    say_command(trace, &text);
+    buf_deinit(&text);
+}
+
 void startup_say_recovery(const struct trace *trace, const struct store_recovery *recovery) {
     if (recovery->log.bytes == 0) {
         trace_event(trace, TRACE_NOTICE, "net.empty", "The data directory holds no data yet");

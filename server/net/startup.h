@@ -19,6 +19,9 @@ struct store_options startup_store_options(const struct options *options,
                                            const struct trace *trace);
 
 void startup_say_version(const struct trace *trace, const struct options *options);
+// The data is damaged and the start refused: the commands that look at it and that save what can be
+// saved, to the letter, on standard error and to `trace` (NULL: not).
+void startup_say_salvage(const struct trace *trace, const char *dir);
 void startup_say_recovery(const struct trace *trace, const struct store_recovery *recovery);
 
 #endif

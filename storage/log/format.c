@@ -77,7 +77,8 @@ enum err format_decode(const char *from, struct format *out, const char *name,
     if (memcmp(from + AT_MAGIC, magic, sizeof magic) != 0 ||
         load_u64le(from + AT_CHECKSUM) != checksum_of(from))
         return fault_set(fault, ERR_CORRUPT,
-                         "%s is damaged: its checksum is wrong; restore the file from a backup",
+                         "%s is damaged: its checksum is wrong; restore the file from a backup, or "
+                         "copy the directory with `ackd-check --salvage`, which can do without it",
                          name);
     *out = (struct format){
         .version = load_u32le(from + AT_VERSION),

@@ -66,10 +66,12 @@ enum err frames_add(struct frames *frames, const char *at, uint32_t slot, size_t
             if (!MUTANT(UNFINISHED_FRAME_KEPT)) discard_unfinished(frames);
         } else if (frames->pending_count == 0) {
             char name[SEGMENT_NAME_BYTES];
-            return fault_set(fault, ERR_CORRUPT,
-                             "%s continues a transaction at offset %zu that never began; run "
-                             "`ackd-check` on the directory and restore a backup of it",
-                             segment_name(name, slot), offset + position - record.bytes);
+            return fault_set(
+                fault, ERR_CORRUPT,
+                "%s continues a transaction at offset %zu that never began; run "
+                "`ackd-check` on the directory and restore a backup of it, or save what "
+                "can be saved with `ackd-check --salvage`",
+                segment_name(name, slot), offset + position - record.bytes);
         }
         struct log_record handed = {
             .type = record.type,

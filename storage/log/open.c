@@ -20,7 +20,8 @@ static enum err create_format(struct log *log, struct fault *fault) {
     if (has_slots)
         return fault_set(fault, ERR_CORRUPT,
                          "%s is missing in %s although there are segment files; restore it from a "
-                         "backup",
+                         "backup, or copy the directory with `ackd-check --salvage`, which can do "
+                         "without it",
                          FORMAT_NAME, log->vfs->where);
     size_t bytes = log->options.segment_bytes;
     if (bytes == 0) bytes = LOG_SEGMENT_BYTES_DEFAULT;

@@ -27,7 +27,7 @@
 
 #define WHAT_TO_DO                                                                                 \
     "nothing was changed; run `ackd-check` on the directory to see what is where, and restore a "  \
-    "backup of it"
+    "backup of it, or save what can be saved with `ackd-check --salvage`"
 
 // ---- the slots
 

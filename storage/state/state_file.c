@@ -172,7 +172,8 @@ static enum err check_header(const struct state_header *header, const struct for
     if (header_is_sane(header, format, file_bytes)) return ERR_NONE;
     return fault_set(fault, ERR_CORRUPT,
                      "the header of %s contradicts itself or the size of the file; nothing was "
-                     "changed; run `ackd-check` on the directory and restore a backup of it",
+                     "changed; run `ackd-check` on the directory and restore a backup of it, "
+                     "or save what can be saved with `ackd-check --salvage`",
                      name);
 }
 

@@ -23,10 +23,12 @@ struct state_reader {
 };
 
 static enum err damaged(const struct state_reader *reader, uint64_t offset, struct fault *fault) {
-    return fault_set(fault, ERR_CORRUPT,
-                     "the checkpoint %s is damaged at offset %llu; nothing was changed; run "
-                     "`ackd-check` on the directory and restore a backup of it",
-                     reader->name, (unsigned long long)offset);
+    return fault_set(
+        fault, ERR_CORRUPT,
+        "the checkpoint %s is damaged at offset %llu; nothing was changed; run "
+        "`ackd-check` on the directory and restore a backup of it, or save what can be saved "
+        "with `ackd-check --salvage`",
+        reader->name, (unsigned long long)offset);
 }
 
 static enum err unreadable(const struct state_reader *reader, enum err err, struct fault *fault) {

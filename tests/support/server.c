@@ -297,14 +297,22 @@ uint64_t server_resident(const struct server *server) {
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-int server_check(const struct server *server) {
+static int run_check(const struct server *server, const char *const *arguments) {
     assert_int_equal(server->pid, 0);
     struct words words = {0};
-    add_words(&words, SERVER_OPTIONS(ACKD_CHECK_PROGRAM, server->data));
+    add_words(&words, arguments);
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) become(server, &(struct server_how){0}, &words);
     int status = 0;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return code_of(status);
+}
+
+int server_check(const struct server *server) {
+    return run_check(server, SERVER_OPTIONS(ACKD_CHECK_PROGRAM, server->data));
+}
+
+int server_salvage(const struct server *server, const char *to) {
+    return run_check(server, SERVER_OPTIONS(ACKD_CHECK_PROGRAM, "--salvage", to, server->data));
 }

@@ -59,6 +59,8 @@ uint64_t server_resident(const struct server *server);           // bytes of mem
 
 // Runs ackd-check over the data directory (nothing else may run); returns its exit code.
 int server_check(const struct server *server);
+// Runs ackd-check --salvage from the data directory to another one; returns its exit code.
+int server_salvage(const struct server *server, const char *to);
 
 // Whole file into a buffer of the caller's to free(); fails the test when it cannot be read.
 char *file_read(const char *path, size_t *len);

@@ -21,6 +21,8 @@ ROOMS = {
     "storage/data": ["proto/base"],
     "storage/state": ["proto/base", "storage/vfs", "storage/log", "storage/data"],
     "storage": ["proto/base", "storage/vfs", "storage/log", "storage/data", "storage/state"],
+    "storage/salvage": ["proto/base", "storage/vfs", "storage/log", "storage/data", "storage/state", "storage"],
+    "storage/check": ["proto/base", "storage/vfs", "storage/log", "storage/data", "storage/state", "storage", "storage/salvage"],
     "server/options": ["proto/base"],
     "server/engine": ["proto/base", "proto/resp", "server/options", "storage", "storage/log", "storage/data", "storage/vfs"],
     "server/commands": ["proto/base", "proto/resp", "server/engine", "server/options", "storage", "storage/log", "storage/data"],

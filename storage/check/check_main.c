@@ -1,5 +1,6 @@
 // ackd-check: verifies a data directory and says what is where. Reads only; changes nothing, and
-// needs no lock (it says when a server is running, because then the end of the log moves).
+// needs no lock (it says when a server is running, because then the end of the log moves). With
+// --salvage it writes what can be saved into another directory: check_salvage.c.
 //
 // Exit codes: 0 clean, 1 torn or not sealed (a start repairs it; nothing acknowledged is lost),
 // 2 rotten (a start refuses), 3 the directory cannot be read or the command line is wrong.
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
+#include "storage/check/check_salvage.h"
 #include "storage/log/log.h"
 #include "storage/log/scan.h"
 #include "storage/state/state_load.h"
@@ -195,33 +197,73 @@ static enum exit_code check_directory(struct check *check) {
     return code;
 }
 
-int main(int argc, char **argv) {
-    struct check check = {0};
-    const char *directory = NULL;
+struct arguments {
+    bool is_verbose;
+    const char *salvage; // the new directory; NULL: only look
+    const char *directory;
+};
+
+static bool read_arguments(int argc, char **argv, struct arguments *out) {
+    *out = (struct arguments){0};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-v") == 0) {
-            check.is_verbose = true;
-        } else if (directory == NULL && argv[i][0] != '-') {
-            directory = argv[i];
+            out->is_verbose = true;
+        } else if (strcmp(argv[i], "--salvage") == 0 && out->salvage == NULL && i + 1 < argc) {
+            out->salvage = argv[++i];
+        } else if (out->directory == NULL && argv[i][0] != '-') {
+            out->directory = argv[i];
         } else {
-            directory = NULL;
-            break;
+            return false;
         }
     }
-    if (directory == NULL) {
-        fputs("usage: ackd-check [-v] DIRECTORY\n"
-              "Verifies a data directory of ackd and changes nothing. -v: a line per batch.\n"
-              "Exit codes: 0 clean, 1 torn or not sealed (a start repairs it), 2 rotten, 3 cannot "
-              "be read.\n",
-              stderr);
+    return out->directory != NULL;
+}
+
+static const char usage[] =
+    "usage: ackd-check [-v] DIR\n"
+    "       ackd-check --salvage NEW_DIR DIR\n"
+    "\n"
+    "ackd-check DIR verifies a data directory of ackd and changes nothing. -v: a line per batch.\n"
+    "Exit codes: 0 clean, 1 torn or not sealed (a start repairs it), 2 rotten (a start refuses), "
+    "3\n"
+    "cannot be read.\n"
+    "\n"
+    "--salvage writes all that can be saved of DIR into NEW_DIR, which must be missing (the "
+    "directory\n"
+    "it is to be in exists) or empty, and needs as much room as the data. DIR is not changed. "
+    "ackd\n"
+    "starts from NEW_DIR as it is. Each thing that is lost is a line of its own:\n"
+    "  lost:    transactions between two log positions; a value, by database, key and place\n"
+    "  misfit:  a change behind lost transactions that was not carried out, by key and kind\n"
+    "  damage:  a place in a file that is not what was written\n"
+    "  note:    what was made good without a loss\n"
+    "What a lost transaction added is lost, what it removed comes back. Behind it nothing is "
+    "taken\n"
+    "from a list any more, since nobody can say what stood at that place: those jobs come back, "
+    "too.\n"
+    "Exit codes: 0 everything is saved, 1 something is lost and was listed, 2 NEW_DIR could not "
+    "be\n"
+    "written (or is not empty), 3 DIR cannot be read or is in use by a server.\n";
+
+int main(int argc, char **argv) {
+    struct check check = {0};
+    struct arguments arguments;
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        fputs(usage, stdout);
+        return EXIT_CLEAN;
+    }
+    if (!read_arguments(argc, argv, &arguments)) {
+        fputs(usage, stderr);
         return EXIT_UNREADABLE;
     }
+    if (arguments.salvage != NULL) return check_salvage(arguments.salvage, arguments.directory);
+    check.is_verbose = arguments.is_verbose;
     struct fault fault = {0};
-    if (vfs_posix_open(&check.vfs, directory, false, &fault) != ERR_NONE) {
+    if (vfs_posix_open(&check.vfs, arguments.directory, false, &fault) != ERR_NONE) {
         printf("UNREADABLE: %s\n", fault.text);
         return EXIT_UNREADABLE;
     }
-    warn_if_locked(directory);
+    warn_if_locked(arguments.directory);
     enum exit_code code = check_directory(&check);
     vfs_free(check.vfs);
     return (int)code;
