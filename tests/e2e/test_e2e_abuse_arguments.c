@@ -3,38 +3,11 @@
 // the connection stays in step and the data stays sound.
 #include <stdlib.h>
 
-#include "tests/support/peer.h"
-#include "tests/support/server.h"
-#include "tests/support/unit.h"
+#include "tests/e2e/abuse.h"
 
 enum {
-    MIB = 1 << 20,
-    MEMORY_SLACK = 64 * MIB, // allocators and sanitizers keep some
     PATTERN_BYTES = MIB,
-    REPLY_SHOWN_MAX = 120,
 };
-
-static const char *const integers[] = {
-    "-9223372036854775809",
-    "-9223372036854775808",
-    "-9223372036854775807",
-    "-4294967297",
-    "-2147483649",
-    "-2147483648",
-    "-1",
-    "0",
-    "1",
-    "2147483647",
-    "2147483648",
-    "4294967295",
-    "4294967296",
-    "4611686018427387904",
-    "9223372036854775806",
-    "9223372036854775807",
-    "9223372036854775808",
-    "18446744073709551615",
-};
-enum { INTEGERS = sizeof integers / sizeof integers[0] };
 
 static const char *const floats[] = {
     "nan",
@@ -66,27 +39,6 @@ static const char *const floats[] = {
 };
 enum { FLOATS = sizeof floats / sizeof floats[0] };
 
-static int setup(void **state) {
-    static struct server server;
-    server_init(&server);
-    server_start(&server, NULL);
-    *state = &server;
-    return 0;
-}
-
-// Whatever was asked, the server is there, stops cleanly, and what it wrote can be read again.
-static int teardown(void **state) {
-    struct server *server = *state;
-    int code = server_stop(server);
-    if (code == 0) code = server_check(server);
-    if (code == 0) {
-        server_start(server, NULL);
-        code = server_stop(server);
-    }
-    server_deinit(server);
-    return code;
-}
-
 static void fill(struct peer *peer) {
     assert_reply(peer, "FLUSHALL", "+OK");
     assert_reply(peer, "RPUSH list a b c a b c", ":6");
@@ -94,30 +46,6 @@ static void fill(struct peer *peer) {
     assert_reply(peer, "SET string value", "+OK");
     assert_reply(peer, "SET number 10", "+OK");
     assert_reply(peer, "HSET hash f 1 g 2 h x", ":3");
-}
-
-// Sends the template with '@' as `value` and '#' as `other`, and reads its one reply.
-static const char *try_with(struct peer *peer, const char *template, const char *value,
-                            const char *other) {
-    struct slice args[16];
-    size_t count = 0;
-    for (const char *at = template; *at != '\0'; at += *at == ' ') {
-        size_t len = strcspn(at, " ");
-        assert_true(count < sizeof args / sizeof args[0]);
-        args[count] = slice_of(at, len);
-        if (len == 1 && *at == '@') args[count] = slice_str(value);
-        if (len == 1 && *at == '#') args[count] = slice_str(other);
-        count++;
-        at += len;
-    }
-    peer_send_args(peer, args, count);
-    return peer_read(peer);
-}
-
-static void must_be_in_step(struct peer *peer, const char *template, const char *value) {
-    if (strcmp(peer_ask(peer, "ECHO in-step"), "in-step") == 0) return;
-    fail_msg("after %s with %s the connection is out of step or gone: %.*s", template, value,
-             REPLY_SHOWN_MAX, peer->shown.data);
 }
 
 // ---- counts and offsets (CVE-2022-35951, 2022-35977, 2023-22458, 2023-25155, 2023-36824)

@@ -3,52 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/support/peer.h"
-#include "tests/support/server.h"
-#include "tests/support/unit.h"
+#include "tests/e2e/abuse.h"
 
 enum {
-    MIB = 1 << 20,
-    MEMORY_SLACK = 64 * MIB, // allocators and sanitizers keep some
     ENTRIES = 24,
 };
-
-static const char *const integers[] = {
-    "-9223372036854775809",
-    "-9223372036854775808",
-    "-2147483649",
-    "-1",
-    "0",
-    "1",
-    "2147483648",
-    "4294967296",
-    "576460752303423487",
-    "9223372036854775807",
-    "9223372036854775808",
-    "18446744073709551615",
-};
-enum { INTEGERS = sizeof integers / sizeof integers[0] };
-
-static int setup(void **state) {
-    static struct server server;
-    server_init(&server);
-    server_start(&server, NULL);
-    *state = &server;
-    return 0;
-}
-
-// Whatever was asked, the server is there, stops cleanly, and what it wrote can be read again.
-static int teardown(void **state) {
-    struct server *server = *state;
-    int code = server_stop(server);
-    if (code == 0) code = server_check(server);
-    if (code == 0) {
-        server_start(server, NULL);
-        code = server_stop(server);
-    }
-    server_deinit(server);
-    return code;
-}
 
 static void fill(struct peer *peer) {
     assert_reply(peer, "FLUSHALL", "+OK");
@@ -109,24 +68,6 @@ static const char *const counting[] = {
     "XCFGSET s IDMP-MAXSIZE @",
 };
 
-static const char *try_with(struct peer *peer, const char *template, const char *one,
-                            const char *other) {
-    struct buf line = {0};
-    for (const char *at = template; *at != '\0'; at++) {
-        if (*at == '@') {
-            buf_append_str(&line, one);
-        } else if (*at == '#') {
-            buf_append_str(&line, other);
-        } else {
-            buf_append_byte(&line, *at);
-        }
-    }
-    buf_append_byte(&line, '\0');
-    const char *reply = peer_ask(peer, line.data);
-    buf_deinit(&line);
-    return reply;
-}
-
 static void numbers_at_their_extremes_are_answered(void **state) {
     struct server *server = *state;
     struct peer peer;
@@ -138,9 +79,7 @@ static void numbers_at_their_extremes_are_answered(void **state) {
         for (size_t k = 0; k < (has_two ? INTEGERS * INTEGERS : INTEGERS); k++) {
             if (k % INTEGERS == 0) fill(&peer);
             try_with(&peer, counting[i], integers[k % INTEGERS], integers[k / INTEGERS]);
-            if (strcmp(peer_ask(&peer, "ECHO in-step"), "in-step") != 0)
-                fail_msg("after %s with %s the connection is out of step", counting[i],
-                         integers[k % INTEGERS]);
+            must_be_in_step(&peer, counting[i], integers[k % INTEGERS]);
         }
     }
     assert_true(server_resident(server) < before + MEMORY_SLACK);
