@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/mem.h"
@@ -106,13 +107,31 @@ static void say_command(const struct trace *trace, const struct buf *text) {
     trace_event(trace, TRACE_WARNING, "net.salvage", "%.*s", (int)text->len, text->data);
 }
 
+// The tool beside this program, if it is there; otherwise where the shell finds it.
+static void append_tool(struct buf *text) {
+    static const char tool[] = "ackd-check";
+    char path[OPTIONS_PATH_MAX + sizeof tool];
+    size_t len = OPTIONS_PATH_MAX;
+    char *slash = uv_exepath(path, &len) == 0 ? strrchr(path, '/') : NULL;
+    if (slash == NULL) {
+        buf_append_str(text, tool);
+        return;
+    }
+    memcpy(slash + 1, tool, sizeof tool);
+    append_word(text, access(path, X_OK) == 0 ? path : tool, "");
+}
+
 void startup_say_salvage(const struct trace *trace, const char *dir) {
     struct buf text = {0};
-    buf_append_str(&text, "To see what is damaged: ackd-check ");
+    buf_append_str(&text, "To see what is damaged: ");
+    append_tool(&text);
+    buf_append_byte(&text, ' ');
     append_word(&text, dir, "");
     say_command(trace, &text);
     buf_reset(&text);
-    buf_append_str(&text, "To save what can be saved: ackd-check --salvage ");
+    buf_append_str(&text, "To save what can be saved: ");
+    append_tool(&text);
+    buf_append_str(&text, " --salvage ");
     append_word(&text, dir, "-salvaged");
     buf_append_byte(&text, ' ');
     append_word(&text, dir, "");

@@ -164,10 +164,11 @@ static void all_but_the_damaged_value_is_served_again(void **state) {
     damage(site);
     const uint64_t before = digest_of(site->damaged);
     assert_int_equal(server_run(server, &(struct server_how){0}), CODE_CORRUPT);
-    snprintf(command, sizeof command, "To see what is damaged: ackd-check %s\n", site->damaged);
+    snprintf(command, sizeof command, "To see what is damaged: %s %s\n", ACKD_CHECK_PROGRAM,
+             site->damaged);
     assert_true(server_said(server, command));
-    snprintf(command, sizeof command, "To save what can be saved: ackd-check --salvage %s %s\n",
-             site->salvaged, site->damaged);
+    snprintf(command, sizeof command, "To save what can be saved: %s --salvage %s %s\n",
+             ACKD_CHECK_PROGRAM, site->salvaged, site->damaged);
     assert_true(server_said(server, command));
 
     assert_int_equal(server_salvage(server, site->salvaged), LOST);
