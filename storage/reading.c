@@ -173,6 +173,10 @@ enum err store_try(struct store *store, const struct blob *blob, struct slice *o
     return err == ERR_NONE ? ERR_NONE : try_page_cache(store, blob, out);
 }
 
+uint64_t store_cached_reads(const struct store *store) {
+    return store->stats.cached_reads;
+}
+
 // ---- wants
 
 size_t store_want_fit(const struct blob *blobs, size_t count) {

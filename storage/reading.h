@@ -36,6 +36,9 @@ enum {
 // Verified. Valid until the next store_try or change. ERR_AGAIN: it must be read.
 enum err store_try(struct store *store, const struct blob *blob, struct slice *out);
 
+// Calls of store_try that had to ask the page cache.
+uint64_t store_cached_reads(const struct store *store);
+
 // Where a referenced payload lies in the log: no other ever lies there.
 uint64_t store_lsn(const struct store *store, const struct blob *blob);
 

@@ -37,19 +37,6 @@ char *buf_reserve(struct buf *buf, size_t more) {
     return buf->data == NULL ? NULL : buf->data + buf->len;
 }
 
-char *buf_reserve_pages(struct buf *buf, size_t more) {
-    if (more > buf->cap - buf->len) {
-        must(more <= SIZE_MAX / 4 && buf->len <= SIZE_MAX / 4);
-        const size_t cap = buf->len + more;
-        char *data = mem_alloc_pages(cap);
-        if (buf->len > 0) memcpy(data, buf->data, buf->len);
-        mem_free(buf->data);
-        buf->data = data;
-        buf->cap = cap;
-    }
-    return buf->data + buf->len;
-}
-
 void buf_commit(struct buf *buf, size_t written) {
     must(written <= buf->cap - buf->len);
     buf->len += written;

@@ -20,9 +20,6 @@ void buf_shrink(struct buf *buf,
                 size_t keep); // when empty and larger than keep: gives the memory back down to keep
 char *buf_reserve(struct buf *buf,
                   size_t more); // room for `more` bytes behind len; returns where they go
-// As buf_reserve, for megabytes that will be written at once: in memory that is cheap to touch
-// first (mem_alloc_pages). Does not grow beyond what is asked for.
-char *buf_reserve_pages(struct buf *buf, size_t more);
 void buf_commit(struct buf *buf, size_t written); // the reserved bytes that were written now count
 void buf_append(struct buf *buf, const void *data, size_t len);
 void buf_append_slice(struct buf *buf, struct slice s);

@@ -5,8 +5,6 @@
 #include "server/commands/args.h"
 #include "server/commands/handlers.h"
 
-enum { BLOBS_AT_ONCE = 290 }; // a chunk of a list
-
 // ---- shared
 
 bool lists_find(struct call *call, struct slice key, const struct list **out) {
@@ -42,15 +40,7 @@ bool lists_has_room(struct call *call, const struct list *list, size_t more) {
 }
 
 void lists_answer(struct call *call, const struct list *list, size_t from, size_t count) {
-    struct list_cursor cursor = list_cursor_at(list, from);
-    struct blob blobs[BLOBS_AT_ONCE];
-    call_expect_blobs(call, count);
-    while (count > 0) {
-        const size_t some = list_cursor_read(&cursor, blobs, num_min(count, BLOBS_AT_ONCE));
-        if (some == 0) return;
-        call_reply_blobs(call, blobs, some);
-        count -= some;
-    }
+    if (count > 0) call_reply_list(call, list, from, count);
 }
 
 void lists_answer_backward(struct call *call, const struct list *list, size_t from, size_t count) {

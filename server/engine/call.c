@@ -9,7 +9,7 @@
 
 enum {
     CALL_COPY_BYTES = 256 << 10,
-    CALL_EXPECT_MIN = 128 << 10, // two megabytes of references
+    BLOBS_AT_ONCE = 290, // a chunk of a list
 };
 
 // ---- lookups
@@ -122,8 +122,19 @@ void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count)
     }
 }
 
-void call_expect_blobs(struct call *call, size_t count) {
-    if (count > CALL_EXPECT_MIN) outbox_expect(&call->client->outbox, count);
+void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count) {
+    if (count >= call->engine->snapshot_min) {
+        call_share_list(call, &bulk_form, list, from, count);
+        return;
+    }
+    struct list_cursor cursor = list_cursor_at(list, from);
+    struct blob blobs[BLOBS_AT_ONCE];
+    while (count > 0) {
+        const size_t some = list_cursor_read(&cursor, blobs, num_min(count, BLOBS_AT_ONCE));
+        if (some == 0) return;
+        call_reply_blobs(call, blobs, some);
+        count -= some;
+    }
 }
 
 void call_replace_head(struct call *call, size_t old_len, struct slice head) {

@@ -55,7 +55,9 @@ void call_wrong_arity(struct call *call);  // -ERR wrong number of arguments for
 // its turn to leave. A damaged payload answers -ERR CORRUPT ... in its place.
 void call_reply_blob(struct call *call, const struct blob *blob);
 void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count);
-void call_expect_blobs(struct call *call, size_t count); // so many will come: makes room once
+// Elements [from, from + count) of a list, first to last: many are shared with it (list_snapshot.h)
+// and listed when they leave.
+void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count);
 // The same in another form, which must live for ever.
 void call_reply_payload(struct call *call, const struct outbox_form *form, const struct blob *blob,
                         const void *extra);

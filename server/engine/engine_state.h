@@ -20,6 +20,7 @@ enum {
     ENGINE_WAKES_PER_TURN = 256,   // ready keys served before the clients have their turn again
     ENGINE_MEMORY_SAMPLE_BYTES = 1 << 20, // written since the last look at the memory in use
     ENGINE_MEMORY_RECHECK_US = 1000,      // when full: look again at most this often
+    ENGINE_SNAPSHOT_MIN = 4096,           // elements of a list that a reply shares, not lists
     ENGINE_SWEEP_MS = 1000,               // idle clients are looked at this often
     ENGINE_TRIM_IDLE_MS = 2000,           // a client quiet for so long gives its buffers back
     // Segments that the log has given up and only replies in outboxes hold: a client that has taken
@@ -134,6 +135,7 @@ struct engine {
     struct latency latency;
     struct saving saving;
     struct buf scratch; // call_bytes, expiry
+    size_t snapshot_min;
 };
 
 // ---- engine.c
@@ -163,6 +165,12 @@ void clients_sweep(struct engine *engine);     // idle ones, soft output limits,
 void client_pour(struct client *client);
 void client_hold_slot(void *context, uint32_t slot); // for its outbox, as the next
 void client_release_slot(void *context, uint32_t slot);
+
+// ---- share.c
+
+// Adds a source over elements [from, from + count) of the list to the reply; count > 0.
+void call_share_list(struct call *call, const struct outbox_form *form, const struct list *list,
+                     size_t from, size_t count);
 
 // ---- cold.c
 

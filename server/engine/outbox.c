@@ -15,15 +15,20 @@ enum {
     MARKS_KEEP = 1024,
 };
 
-enum mark_kind { MARK_FENCE, MARK_ROW };
+enum mark_kind { MARK_FENCE, MARK_ROW, MARK_SOURCE };
+
+enum { SOURCE_BYTES = 1 }; // stand for it in the bytes, and never leave
 
 struct outbox_mark {
     size_t begin; // bytes from here on may not leave while the mark stands
     union {
         uint64_t lsn; // FENCE
-        size_t len;   // ROW: bytes of records
+        size_t len;   // ROW: bytes of records. SOURCE: SOURCE_BYTES, or 0 when it has ended
     };
-    const struct outbox_form *form; // ROW
+    union {
+        const struct outbox_form *form; // ROW
+        struct outbox_source *source;   // SOURCE; NULL: it has ended
+    };
     enum mark_kind kind;
 };
 
@@ -57,13 +62,14 @@ static void mark_insert(struct outbox *outbox, size_t index, const struct outbox
     }
     *mark_at(outbox, index) = *mark;
     if (mark->kind == MARK_FENCE) outbox->fence_count++;
-    if (mark->kind == MARK_ROW) outbox->row_count++;
+    if (mark->kind != MARK_FENCE) outbox->row_count++;
+    if (mark->kind == MARK_SOURCE) outbox->source_count++;
 }
 
 static void mark_remove_first(struct outbox *outbox) {
     const struct outbox_mark *mark = mark_at(outbox, 0);
     if (mark->kind == MARK_FENCE) outbox->fence_count--;
-    if (mark->kind == MARK_ROW) outbox->row_count--;
+    if (mark->kind != MARK_FENCE) outbox->row_count--;
     outbox->mark_first = (outbox->mark_first + 1) & (outbox->mark_cap - 1);
     outbox->mark_count--;
 }
@@ -72,7 +78,7 @@ static void mark_remove_first(struct outbox *outbox) {
 static void advance(struct outbox *outbox) {
     while (outbox->mark_count > 0) {
         const struct outbox_mark *mark = mark_at(outbox, 0);
-        if (mark->kind == MARK_ROW && mark->len > 0) break;
+        if (mark->kind != MARK_FENCE && mark->len > 0) break;
         if (mark->kind == MARK_FENCE && mark->lsn > outbox->durable_lsn) break;
         mark_remove_first(outbox);
     }
@@ -96,8 +102,30 @@ static size_t record_bytes(const struct outbox_form *form) {
     return sizeof(struct blob) + form->extra_bytes;
 }
 
+static void source_end(struct outbox *outbox, struct outbox_mark *mark) {
+    mark->source->free(mark->source->context);
+    mem_free(mark->source);
+    mark->source = NULL;
+    mark->len = 0;
+    outbox->source_count--;
+}
+
+static void source_take(struct outbox *outbox, struct outbox_mark *mark) {
+    mark->source->take(mark->source->context);
+    if (--mark->source->left > 0) return;
+    source_end(outbox, mark);
+    mark->begin += SOURCE_BYTES;
+}
+
+// The payload of a row at that place; of a source, the next one.
 static void record_read(const struct outbox *outbox, const struct outbox_mark *row, size_t at,
                         struct outbox_payload *out) {
+    if (row->kind == MARK_SOURCE) {
+        const struct outbox_source *source = row->source;
+        out->form = source->form;
+        must(source->read(source->context, 0, &out->blob, 1) == 1);
+        return;
+    }
     const char *record = outbox->bytes.data + at;
     out->form = row->form;
     memcpy(&out->blob, record, sizeof out->blob);
@@ -130,6 +158,10 @@ static void release(struct outbox *outbox, uint32_t slot) {
 
 // The records of the row from `from` on are no more.
 static void row_cut(struct outbox *outbox, struct outbox_mark *row, size_t from) {
+    if (row->kind == MARK_SOURCE) {
+        if (from <= row->begin && row->len > 0) source_end(outbox, row);
+        return;
+    }
     const size_t step = record_bytes(row->form);
     const size_t kept = from > row->begin ? from - row->begin : 0;
     const size_t end = row->begin + row->len;
@@ -145,6 +177,10 @@ static void row_cut(struct outbox *outbox, struct outbox_mark *row, size_t from)
 
 // The row's first record is no more.
 static void row_shift(struct outbox *outbox, struct outbox_mark *row) {
+    if (row->kind == MARK_SOURCE) {
+        source_take(outbox, row);
+        return;
+    }
     const size_t step = record_bytes(row->form);
     const uint32_t slot = slot_at(outbox, row->begin);
     row->begin += step;
@@ -193,9 +229,14 @@ void outbox_add_row(struct outbox *outbox, const struct outbox_form *form, const
     row->len += count * sizeof *blobs;
 }
 
-void outbox_expect(struct outbox *outbox, size_t count) {
-    must(count <= SIZE_MAX / sizeof(struct blob));
-    buf_reserve_pages(&outbox->bytes, count * sizeof(struct blob));
+void outbox_add_source(struct outbox *outbox, const struct outbox_source *source) {
+    must(source->left > 0 && source->form->extra_bytes == 0);
+    struct outbox_source *kept = mem_alloc(sizeof *kept);
+    *kept = *source;
+    const struct outbox_mark mark = {
+        .begin = outbox->bytes.len, .len = SOURCE_BYTES, .source = kept, .kind = MARK_SOURCE};
+    mark_insert(outbox, outbox->mark_count, &mark);
+    buf_append_byte(&outbox->bytes, '\0');
 }
 
 // ---- the reply being written
@@ -256,6 +297,17 @@ void outbox_take_out(struct outbox *outbox, size_t at, size_t len) {
     }
 }
 
+static void render_payload(const struct outbox_payload *payload,
+                           void (*read)(void *context, const struct blob *blob, char *into),
+                           void *context, struct reply *reply) {
+    struct buf bytes = {0};
+    const size_t len = blob_len(&payload->blob);
+    read(context, &payload->blob, buf_reserve(&bytes, len));
+    buf_commit(&bytes, len);
+    payload->form->write(reply, buf_slice(&bytes), ERR_NONE, payload->extra);
+    buf_deinit(&bytes);
+}
+
 void outbox_render(const struct outbox *outbox,
                    void (*read)(void *context, const struct blob *blob, char *into), void *context,
                    struct buf *out) {
@@ -265,16 +317,19 @@ void outbox_render(const struct outbox *outbox,
     for (size_t i = outbox->mark_count - rows_of_reply(outbox); i < outbox->mark_count; i++) {
         const struct outbox_mark *row = mark_at(outbox, i);
         buf_append_slice(out, slice_sub(all, at, row->begin));
-        for (at = row->begin; at < row->begin + row->len; at += record_bytes(row->form)) {
+        const bool is_row = row->kind == MARK_ROW;
+        const size_t count = is_row ? row->len / record_bytes(row->form) : row->source->left;
+        for (size_t k = 0; k < count; k++) {
             struct outbox_payload payload;
-            record_read(outbox, row, at, &payload);
-            struct buf bytes = {0};
-            const size_t len = blob_len(&payload.blob);
-            read(context, &payload.blob, buf_reserve(&bytes, len));
-            buf_commit(&bytes, len);
-            row->form->write(&reply, buf_slice(&bytes), ERR_NONE, payload.extra);
-            buf_deinit(&bytes);
+            if (is_row) {
+                record_read(outbox, row, row->begin + k * record_bytes(row->form), &payload);
+            } else {
+                payload.form = row->source->form;
+                must(row->source->read(row->source->context, k, &payload.blob, 1) == 1);
+            }
+            render_payload(&payload, read, context, &reply);
         }
+        at = row->begin + row->len;
     }
     buf_append_slice(out, slice_sub(all, at, all.len));
 }
@@ -307,9 +362,16 @@ void outbox_fence(struct outbox *outbox, uint64_t lsn, uint64_t durable_lsn) {
 bool outbox_front(const struct outbox *outbox, struct outbox_payload *out) {
     if (outbox->mark_count == 0) return false;
     const struct outbox_mark *row = mark_at(outbox, 0);
-    if (row->kind != MARK_ROW || row->begin >= outbox->settled) return false;
+    if (row->kind == MARK_FENCE || row->begin >= outbox->settled) return false;
     record_read(outbox, row, row->begin, out);
     return true;
+}
+
+static size_t source_next(const struct outbox_source *source, struct blob *out, size_t max) {
+    size_t count = 0;
+    while (count < max && count < source->left)
+        count += source->read(source->context, count, out + count, max - count);
+    return count;
 }
 
 size_t outbox_next(const struct outbox *outbox, struct blob *out, size_t max) {
@@ -317,7 +379,11 @@ size_t outbox_next(const struct outbox *outbox, struct blob *out, size_t max) {
     for (size_t i = 0; i < outbox->mark_count && i < NEXT_MARKS_MAX && count < max; i++) {
         const struct outbox_mark *row = mark_at(outbox, i);
         if (row->begin >= outbox->settled) break;
-        if (row->kind != MARK_ROW) continue;
+        if (row->kind == MARK_FENCE) continue;
+        if (row->kind == MARK_SOURCE) {
+            count += source_next(row->source, out + count, max - count);
+            continue;
+        }
         const size_t step = record_bytes(row->form);
         for (size_t at = row->begin; count < max && at < row->begin + row->len; at += step) {
             struct outbox_payload payload;
@@ -357,12 +423,12 @@ static void reclaim(struct outbox *outbox) {
 
 void outbox_pour(struct outbox *outbox, struct slice bytes, enum err err) {
     struct outbox_mark *row = mark_at(outbox, 0);
-    must(row->kind == MARK_ROW && row->len > 0 && row->begin < outbox->settled);
+    must(row->kind != MARK_FENCE && row->len > 0 && row->begin < outbox->settled);
     struct outbox_payload payload;
     record_read(outbox, row, row->begin, &payload);
     buf_append(&outbox->poured, outbox->bytes.data + outbox->sent, row->begin - outbox->sent);
     struct reply reply = {.out = &outbox->poured, .version = RESP2};
-    row->form->write(&reply, bytes, err, payload.extra);
+    payload.form->write(&reply, bytes, err, payload.extra);
     row_shift(outbox, row);
     outbox->sent = row->begin;
     advance(outbox);
@@ -373,7 +439,11 @@ bool outbox_holds(const struct outbox *outbox, bool (*is_it)(const void *context
                   const void *context) {
     for (size_t i = 0; i < outbox->mark_count; i++) {
         const struct outbox_mark *row = mark_at(outbox, i);
-        if (row->kind != MARK_ROW) continue;
+        if (row->kind == MARK_FENCE) continue;
+        if (row->kind == MARK_SOURCE) {
+            if (row->source->holds(row->source->context, is_it, context)) return true;
+            continue;
+        }
         const size_t step = record_bytes(row->form);
         uint32_t held = NO_SLOT;
         for (size_t at = row->begin; at < row->begin + row->len; at += step) {
@@ -430,12 +500,23 @@ void outbox_sent(struct outbox *outbox, size_t len) {
     reclaim(outbox);
 }
 
+static size_t sources_memory(const struct outbox *outbox) {
+    size_t bytes = 0;
+    for (size_t i = 0; outbox->source_count > 0 && i < outbox->mark_count; i++) {
+        const struct outbox_mark *mark = mark_at(outbox, i);
+        if (mark->kind == MARK_SOURCE && mark->source != NULL)
+            bytes += mark->source->memory(mark->source->context);
+    }
+    return bytes;
+}
+
 size_t outbox_pending(const struct outbox *outbox) {
-    return outbox->bytes.len - outbox->sent + outbox_poured(outbox);
+    return sources_memory(outbox) + outbox->bytes.len - outbox->sent + outbox_poured(outbox);
 }
 
 size_t outbox_memory(const struct outbox *outbox) {
-    return outbox->bytes.cap + outbox->poured.cap + outbox->mark_cap * sizeof *outbox->marks;
+    return sources_memory(outbox) + outbox->bytes.cap + outbox->poured.cap +
+           outbox->mark_cap * sizeof *outbox->marks;
 }
 
 bool outbox_is_drained(const struct outbox *outbox) {
@@ -452,7 +533,7 @@ void outbox_trim(struct outbox *outbox) {
 void outbox_deinit(struct outbox *outbox) {
     for (size_t i = 0; i < outbox->mark_count; i++) {
         struct outbox_mark *mark = mark_at(outbox, i);
-        if (mark->kind == MARK_ROW) row_cut(outbox, mark, 0);
+        if (mark->kind != MARK_FENCE) row_cut(outbox, mark, 0);
     }
     buf_deinit(&outbox->bytes);
     buf_deinit(&outbox->poured);
@@ -473,6 +554,12 @@ void outbox_check(const struct outbox *outbox) {
         must(mark->begin >= begin);
         must(mark->begin <= outbox->bytes.len);
         begin = mark->begin;
+        if (mark->kind == MARK_SOURCE) {
+            must(mark->len == SOURCE_BYTES && mark->source->left > 0);
+            begin += mark->len;
+            must(begin <= outbox->bytes.len);
+            continue;
+        }
         if (mark->kind == MARK_ROW) {
             must(mark->len > 0 && mark->len % record_bytes(mark->form) == 0);
             begin += mark->len;

@@ -2,7 +2,8 @@
 // *fence* (what stands behind it may leave once the log is durable up to an lsn) or a *row* of
 // payloads that are not there yet: a record of 16 bytes and a few more stands for each, and is
 // poured, a bounded number of bytes at a time, when it is its turn to leave. So a reply of a
-// million payloads of a kilobyte takes 16 megabytes and not a gigabyte.
+// million payloads of a kilobyte takes 16 megabytes and not a gigabyte. A *source* stands for a row
+// that is not even listed yet, and gives its payloads one by one when they are poured.
 //
 // Always true: what has been sent is a prefix; nothing behind a standing mark is sendable; marks
 // stand in the order of their places; the lsns of fences grow from mark to mark. A reply that is
@@ -35,6 +36,21 @@ struct outbox_form {
     void (*write)(struct reply *reply, struct slice bytes, enum err err, const void *extra);
 };
 
+// Payloads of any kind, in an order that is fixed. The outbox owns it from outbox_add_source on.
+struct outbox_source {
+    void *context;
+    const struct outbox_form *form; // without extra
+    size_t left;                    // payloads not poured yet; more than 0
+    // Those that come next but `skip`: 1 to `max` of them, while there are any.
+    size_t (*read)(const void *context, size_t skip, struct blob *out, size_t max);
+    void (*take)(void *context); // the next one was poured
+    size_t (*memory)(const void *context);
+    // Whether it keeps such a slot from the log.
+    bool (*holds)(const void *context, bool (*is_it)(const void *of, uint32_t slot),
+                  const void *of);
+    void (*free)(void *context);
+};
+
 struct outbox_mark;
 
 struct outbox {
@@ -46,7 +62,8 @@ struct outbox {
     size_t mark_count;
     size_t mark_cap;
     size_t fence_count;
-    size_t row_count;
+    size_t row_count; // and sources
+    size_t source_count;
     size_t sendable_end;  // bytes before it may leave
     uint64_t durable_lsn; // as last heard
     struct buf poured;
@@ -77,8 +94,7 @@ void outbox_add(struct outbox *outbox, const struct outbox_form *form, const str
 // Several, of a form without extra.
 void outbox_add_row(struct outbox *outbox, const struct outbox_form *form, const struct blob *blobs,
                     size_t count);
-// So many payloads without extra will be added: makes room once.
-void outbox_expect(struct outbox *outbox, size_t count);
+void outbox_add_source(struct outbox *outbox, const struct outbox_source *source);
 
 // The payload whose turn it is: all that stands before it may leave. False: none.
 struct outbox_payload {

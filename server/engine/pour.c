@@ -1,7 +1,8 @@
 // Payloads of replies, from the log into bytes that can be sent.
 //
 // Happy path: when nothing that was poured is left, the payloads at the front of the outbox are
-// poured from memory, from what was read ahead, or from the page cache, OUTBOX_POUR_BYTES at most.
+// poured from memory, from what was read ahead, or from the page cache, OUTBOX_POUR_BYTES and
+// POUR_READS_MAX reads of the page cache at most.
 // The first that must be read is wanted together with those behind it; when they have come they are
 // poured all at once, so that what one client makes us hold is bounded whether it reads or not.
 // Failure modes: what cannot be read is an error in its place. The client goes: its want is ended.
@@ -10,7 +11,10 @@
 #include "server/engine/engine_state.h"
 #include "storage/reading.h"
 
-enum { POUR_JOIN_BYTES = 16 << 10 }; // fewer bytes before a payload leave together with it
+enum {
+    POUR_JOIN_BYTES = 16 << 10, // fewer bytes before a payload leave together with it
+    POUR_READS_MAX = 16,        // of the page cache: values that lie here and there cost one each
+};
 
 static void on_read(void *context) {
     struct client *client = context;
@@ -45,7 +49,10 @@ void client_pour(struct client *client) {
     struct outbox_payload payload;
     if (client->want != NULL || outbox_poured(outbox) > 0) return;
     if (outbox_sendable(outbox).len > POUR_JOIN_BYTES) return; // these first
-    while (outbox_poured(outbox) < OUTBOX_POUR_BYTES && outbox_front(outbox, &payload)) {
+    const struct store *store = client->engine->store;
+    const uint64_t reads_max = store_cached_reads(store) + POUR_READS_MAX;
+    while (outbox_poured(outbox) < OUTBOX_POUR_BYTES && store_cached_reads(store) < reads_max &&
+           outbox_front(outbox, &payload)) {
         struct slice bytes;
         const enum err err = store_try(client->engine->store, &payload.blob, &bytes);
         if (err == ERR_AGAIN) {

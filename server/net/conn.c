@@ -24,6 +24,7 @@
 
 enum {
     SEND_PER_TURN_MAX = 256 << 10, // then the others have their turn
+    SEND_CHARGE_MIN = 64 << 10,    // what a call counts for, at least: few bytes may cost much
     KEEPALIVE_PROBES = 3,
 };
 
@@ -115,7 +116,7 @@ static bool send_sendable(struct conn *conn) {
         if (sent < 0 && errno == EAGAIN) break;
         if (sent < 0) return false;
         engine_sent(client, (size_t)sent);
-        budget -= (size_t)sent;
+        budget -= num_min(budget, num_max((size_t)sent, SEND_CHARGE_MIN));
     }
     conn->is_clogged = outbox_sendable(&client->outbox).len > 0;
     return true;

@@ -5,6 +5,7 @@
 #include "proto/base/num.h"
 #include "storage/data/deque.h"
 #include "storage/data/list_index.h"
+#include "storage/data/list_snapshot.h"
 
 enum {
     INDEX_DROP_BELOW = 64,
@@ -19,9 +20,10 @@ enum {
 
 struct list {
     struct deque deque;
-    struct list_index *index; // NULL: searches scan
-    bool index_refused;       // until the list is small again
-    int64_t origin;           // see list_origin
+    struct list_index *index;   // NULL: searches scan
+    bool index_refused;         // until the list is small again
+    int64_t origin;             // see list_origin
+    struct list_shares *shares; // NULL: there never was a snapshot
 };
 
 struct list *list_new(void) {
@@ -31,6 +33,7 @@ struct list *list_new(void) {
 void list_free(struct list *list, void (*release)(void *context, struct blob *blob),
                void *context) {
     if (list == NULL) return;
+    list_shares_end(list->shares);
     for (struct chunk *chunk = list->deque.head; chunk != NULL; chunk = chunk->next) {
         for (size_t at = 0; at < chunk->node.count; at++) {
             struct blob blob = chunk_get(chunk, at);
@@ -210,6 +213,16 @@ bool list_find(const struct list *list, const struct list_search *search, size_t
     return true;
 }
 
+struct list_snapshot *list_snapshot_new(const struct list *list, size_t from, size_t count) {
+    must(count > 0 && from + count <= list->deque.len);
+    size_t at;
+    struct chunk *first = deque_locate(&list->deque, from, &at);
+    // Who shares is no part of what the list is.
+    struct list *shared = (struct list *)(uintptr_t)list;
+    if (shared->shares == NULL) shared->shares = mem_zalloc(sizeof *shared->shares);
+    return list_shares_add(shared->shares, first, at, count);
+}
+
 // ---- the index
 
 static void index_drop(struct list *list) {
@@ -253,6 +266,8 @@ void list_index_build(struct list *list) {
 // Elements [at, count) of `from` go over to behind those of `to`.
 static void move_behind(struct list *list, struct chunk *to, struct chunk *from, size_t at,
                         size_t count) {
+    list_unshare(list->shares, from);
+    list_unshare(list->shares, to);
     for (size_t i = at; list->index != NULL && i < at + count; i++) {
         const uint32_t hash = chunk_get(from, i).hash;
         list_index_remove(list->index, hash, from);
@@ -268,6 +283,7 @@ static void move_behind(struct list *list, struct chunk *to, struct chunk *from,
 // Puts the only chunk's elements into one of that capacity, with the free room at `end`.
 static struct chunk *resize_only(struct list *list, uint16_t cap, enum list_end end) {
     const struct chunk *old = list->deque.head;
+    list_unshare(list->shares, old); // it goes
     struct chunk *fresh = chunk_new(cap, false);
     chunk_copy_behind(fresh, old, 0, old->node.count);
     if (end == LIST_HEAD) chunk_slide(fresh, (uint16_t)(cap - fresh->node.count));
@@ -288,6 +304,7 @@ static struct chunk *room_at_end(struct list *list, enum list_end end) {
     if (chunk != NULL && has_room_at(chunk, end)) return chunk;
     if (chunk != NULL && chunk->node.count <= chunk->node.cap / 2) {
         const int room = chunk->node.cap - chunk->node.count;
+        list_unshare(list->shares, chunk);
         chunk_slide(chunk, (uint16_t)(end == LIST_HEAD ? room : 0));
         return chunk;
     }
@@ -304,6 +321,7 @@ static struct chunk *room_at_end(struct list *list, enum list_end end) {
 void list_push(struct list *list, enum list_end end, struct blob blob) {
     must(list->deque.len < LIST_LEN_MAX);
     struct chunk *chunk = room_at_end(list, end);
+    list_unshare(list->shares, chunk);
     if (end == LIST_HEAD) {
         chunk->node.start--;
         list->origin--;
@@ -333,6 +351,7 @@ struct blob list_pop(struct list *list, enum list_end end) {
     must(list->deque.len > 0);
     struct chunk *chunk = end == LIST_HEAD ? list->deque.head : list->deque.tail;
     const struct blob blob = chunk_get(chunk, end == LIST_HEAD ? 0 : chunk->node.count - 1u);
+    list_unshare(list->shares, chunk);
     if (end == LIST_HEAD) {
         chunk->node.start++;
         list->origin++;
@@ -366,6 +385,7 @@ void list_insert(struct list *list, size_t index, struct blob blob) {
         }
         chunk = deque_locate(&list->deque, index, &at);
     }
+    list_unshare(list->shares, chunk);
     chunk_insert(chunk, at, &blob);
     deque_count(&list->deque, chunk, 1);
     index_add(list, blob.hash, chunk);
@@ -382,6 +402,7 @@ static void join(struct list *list, struct chunk *chunk) {
     }
     if (right == NULL || left->node.count + right->node.count > CHUNK_JOINED_MAX) return;
     must(left->node.cap == CHUNK_FULL_CAP);
+    list_unshare(list->shares, left);
     chunk_slide(left, 0);
     move_behind(list, left, right, 0, right->node.count);
     deque_remove(&list->deque, right);
@@ -394,6 +415,7 @@ struct blob list_remove(struct list *list, size_t index) {
     const struct blob blob = chunk_get(chunk, at);
     const bool gets_sparse =
         chunk->node.count > 1 && chunk->node.count <= CHUNK_SPARSE && list->deque.chunks > 1;
+    list_unshare(list->shares, chunk);
     chunk_remove(chunk, at);
     list->origin++;
     after_removal(list, chunk, blob.hash);
@@ -406,6 +428,7 @@ struct blob list_replace(struct list *list, size_t index, struct blob blob) {
     size_t at;
     struct chunk *chunk = deque_locate(&list->deque, index, &at);
     const struct blob old = chunk_get(chunk, at);
+    list_unshare(list->shares, chunk);
     chunk_put(chunk, at, &blob);
     if (old.hash == blob.hash) return old; // the index knows it already
     if (list->index != NULL) list_index_remove(list->index, old.hash, chunk);

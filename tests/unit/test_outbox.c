@@ -1,3 +1,4 @@
+#include "proto/base/mem.h"
 #include "proto/base/rng.h"
 #include "server/engine/outbox.h"
 #include "tests/support/unit.h"
@@ -436,7 +437,7 @@ static void an_idle_outbox_gives_its_memory_back(void **state) {
 }
 
 // What the outbox should do, done with one array of pieces.
-enum { MODEL_MAX = 600, PIECE_MAX = 2000 };
+enum { MODEL_MAX = 600, PIECE_MAX = 2000, REPLY_MAX = 32 };
 
 struct piece {
     char byte;
@@ -529,10 +530,76 @@ static void count_release(void *context, uint32_t slot) {
     assert_true(model->holds[slot]-- > 0);
 }
 
+// A source of a few payloads, each of which counts as held until it is taken.
+enum { SOURCE_MAX = 6 };
+
+struct few {
+    struct model *model;
+    char bytes[SOURCE_MAX];
+    size_t at;
+    size_t count;
+};
+
+static size_t few_read(const void *context, size_t skip, struct blob *out, size_t max) {
+    const struct few *few = context;
+    size_t count = 0;
+    // As a chunk ends: seldom all at once.
+    for (size_t i = few->at + skip; i < few->count && count < max && count < 2; i++)
+        out[count++] = blob_of_ref((uint32_t)few->bytes[i], 0, 100, 0);
+    return count;
+}
+
+static void few_take(void *context) {
+    struct few *few = context;
+    count_release(few->model, (uint32_t)few->bytes[few->at++]);
+}
+
+static size_t few_memory(const void *context) {
+    (void)context;
+    return 1000;
+}
+
+static bool few_holds(const void *context, bool (*is_it)(const void *of, uint32_t slot),
+                      const void *of) {
+    const struct few *few = context;
+    return is_it(of, (uint32_t)few->bytes[few->at]);
+}
+
+static void few_free(void *context) {
+    struct few *few = context;
+    while (few->at < few->count)
+        few_take(few);
+    mem_free(few);
+}
+
+static void write_source(struct outbox *outbox, struct model *model, struct rng *rng) {
+    struct few *few = mem_zalloc(sizeof *few);
+    few->model = model;
+    few->count = 1 + rng_below(rng, SOURCE_MAX);
+    for (size_t i = 0; i < few->count; i++) {
+        few->bytes[i] = (char)('a' + rng_below(rng, 4));
+        count_hold(model, (uint32_t)few->bytes[i]);
+        model->pieces[model->count++] = (struct piece){.byte = few->bytes[i], .is_payload = true};
+    }
+    const struct outbox_source source = {.context = few,
+                                         .form = &plain,
+                                         .left = few->count,
+                                         .read = few_read,
+                                         .take = few_take,
+                                         .memory = few_memory,
+                                         .holds = few_holds,
+                                         .free = few_free};
+    outbox_add_source(outbox, &source);
+}
+
 static void write_reply(struct outbox *outbox, struct model *model, struct rng *rng) {
     const size_t first = model->count;
     const size_t pieces = 1 + rng_below(rng, 5);
     for (size_t i = 0; i < pieces; i++) {
+        if (rng_below(rng, 6) == 0) {
+            write_source(outbox, model, rng);
+            continue;
+        }
         struct piece *piece = &model->pieces[model->count++];
         *piece = (struct piece){.byte = (char)('a' + rng_below(rng, 4)),
                                 .len = 1 + rng_below(rng, PIECE_MAX - 1),
@@ -598,7 +665,7 @@ static void agrees_with_a_naive_model(void **state) {
     for (int round = 0; round < 60; round++) {
         struct model model = {0};
         struct outbox outbox = {.hold = count_hold, .release = count_release, .context = &model};
-        while (model.count + 6 < MODEL_MAX) {
+        while (model.count + REPLY_MAX < MODEL_MAX) {
             do_something(&outbox, &model, &rng);
             outbox_check(&outbox);
             model_check_holds(&model);

@@ -1,0 +1,215 @@
+// Snapshots of lists against copies that were made when they were taken.
+#include <string.h>
+
+#include "proto/base/hash.h"
+#include "proto/base/mem.h"
+#include "proto/base/num.h"
+#include "proto/base/rng.h"
+#include "storage/data/list.h"
+#include "storage/data/list_snapshot.h"
+#include "tests/support/unit.h"
+
+enum { LEN_MAX = 4000, SNAPSHOTS = 4, PIECE = 50 };
+
+struct shot {
+    struct list_snapshot *snapshot; // NULL: none
+    uint32_t *values;
+    size_t len;
+    size_t at;
+};
+
+struct scene {
+    struct list *list;
+    uint32_t values[LEN_MAX];
+    size_t len;
+    struct shot shots[SNAPSHOTS];
+    struct rng rng;
+};
+
+// In the log, short, or on the heap.
+static struct blob blob_of_number(uint32_t number) {
+    char text[40];
+    const int len = snprintf(text, sizeof text, number % 3 == 1 ? "%u" : "number %020u", number);
+    const struct slice bytes = slice_of(text, (size_t)len);
+    if (number % 3 != 0) return blob_of_bytes(bytes);
+    return blob_of_ref(number % 7, number * 8 % 1024, 100 + number % 50, hash_payload(bytes));
+}
+
+static void assert_number(const struct blob *blob, uint32_t number) {
+    struct blob wanted = blob_of_number(number);
+    assert_int_equal(blob_kind(blob), blob_kind(&wanted));
+    assert_int_equal(blob->hash, wanted.hash);
+    if (blob_kind(blob) == BLOB_REF) {
+        assert_int_equal(blob->word, wanted.word);
+    } else {
+        assert_slice(blob_bytes(blob), blob_bytes(&wanted));
+    }
+    blob_release(&wanted);
+}
+
+static void release_blob(void *context, struct blob *blob) {
+    (void)context;
+    blob_release(blob);
+}
+
+static size_t below(struct scene *scene, size_t bound) {
+    return (size_t)rng_below(&scene->rng, bound);
+}
+
+static size_t any_index(struct scene *scene, size_t bound) {
+    const size_t dice = below(scene, 4);
+    return dice == 0 ? 0 : dice == 1 ? bound - 1 : below(scene, bound);
+}
+
+static void insert(struct scene *scene) {
+    const size_t index = any_index(scene, scene->len + 1);
+    const uint32_t number = (uint32_t)below(scene, 1000000);
+    if (scene->len == LEN_MAX) return;
+    memmove(scene->values + index + 1, scene->values + index,
+            (scene->len - index) * sizeof scene->values[0]);
+    scene->values[index] = number;
+    scene->len++;
+    list_insert(scene->list, index, blob_of_number(number));
+}
+
+static void take_away(struct scene *scene) {
+    const size_t index = any_index(scene, scene->len);
+    struct blob gone = index == 0                ? list_pop(scene->list, LIST_HEAD)
+                       : index == scene->len - 1 ? list_pop(scene->list, LIST_TAIL)
+                                                 : list_remove(scene->list, index);
+    assert_number(&gone, scene->values[index]);
+    blob_release(&gone);
+    scene->len--;
+    memmove(scene->values + index, scene->values + index + 1,
+            (scene->len - index) * sizeof scene->values[0]);
+}
+
+static void replace(struct scene *scene) {
+    const size_t index = any_index(scene, scene->len);
+    const uint32_t number = (uint32_t)below(scene, 1000000);
+    struct blob old = list_replace(scene->list, index, blob_of_number(number));
+    blob_release(&old);
+    scene->values[index] = number;
+}
+
+static void change(struct scene *scene, size_t growth) {
+    const size_t dice = below(scene, 100);
+    if (scene->len == 0 || dice < growth) {
+        insert(scene);
+    } else if (dice < 90) {
+        take_away(scene);
+    } else {
+        replace(scene);
+    }
+}
+
+static void shoot(struct scene *scene, struct shot *shot) {
+    if (scene->len == 0) return;
+    const size_t from = any_index(scene, scene->len);
+    const size_t count = 1 + any_index(scene, scene->len - from);
+    *shot = (struct shot){.snapshot = list_snapshot_new(scene->list, from, count), .len = count};
+    shot->values = mem_alloc_array(count, sizeof *shot->values);
+    memcpy(shot->values, scene->values + from, count * sizeof *shot->values);
+}
+
+static void put_down(struct shot *shot) {
+    list_snapshot_free(shot->snapshot);
+    mem_free(shot->values);
+    *shot = (struct shot){0};
+}
+
+static void look(struct scene *scene, struct shot *shot) {
+    struct blob blobs[PIECE];
+    const size_t left = shot->len - shot->at;
+    assert_int_equal(list_snapshot_left(shot->snapshot), left);
+    assert_int_equal(list_snapshot_read(shot->snapshot, left, blobs, PIECE), 0);
+    if (left == 0) return;
+    const size_t skip = below(scene, left);
+    const size_t count = list_snapshot_read(shot->snapshot, skip, blobs, PIECE);
+    assert_true(count > 0 && count <= num_min(PIECE, left - skip));
+    for (size_t i = 0; i < count; i++)
+        assert_number(&blobs[i], shot->values[shot->at + skip + i]);
+}
+
+// One thing happens to a snapshot: it is taken, read, stepped on, or given up half-way.
+static void use(struct scene *scene) {
+    struct shot *shot = &scene->shots[below(scene, SNAPSHOTS)];
+    if (shot->snapshot == NULL) {
+        shoot(scene, shot);
+        return;
+    }
+    look(scene, shot);
+    for (size_t steps = below(scene, 200); steps > 0 && shot->at < shot->len; steps--) {
+        list_snapshot_take(shot->snapshot);
+        shot->at++;
+    }
+    look(scene, shot);
+    if (shot->at == shot->len || below(scene, 50) == 0) put_down(shot);
+}
+
+static void run(uint64_t seed, int steps, size_t growth, size_t uses) {
+    static struct scene scene;
+    scene = (struct scene){.list = list_new()};
+    rng_init(&scene.rng, seed);
+    for (int i = 0; i < steps; i++) {
+        change(&scene, i / 4000 % 2 == 0 ? growth : 100 - growth);
+        if (below(&scene, uses) == 0) use(&scene);
+        if (i % 1500 == 700) list_index_build(scene.list);
+        if (i % 499 == 0) list_check(scene.list);
+    }
+    // The list goes first.
+    list_free(scene.list, release_blob, NULL);
+    for (size_t i = 0; i < SNAPSHOTS; i++) {
+        struct shot *shot = &scene.shots[i];
+        if (shot->snapshot == NULL) continue;
+        while (shot->at < shot->len) {
+            struct blob blob;
+            assert_int_equal(list_snapshot_read(shot->snapshot, 0, &blob, 1), 1);
+            assert_number(&blob, shot->values[shot->at++]);
+            list_snapshot_take(shot->snapshot);
+        }
+        put_down(shot);
+    }
+}
+
+static void snapshots_show_what_the_list_was(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++)
+        run(seed, 16000, 70, seed % 2 == 0 ? 10 : 60);
+}
+
+static void snapshots_of_short_lists_do_too(void **state) {
+    (void)state;
+    for (uint64_t seed = 100; seed < 300; seed++)
+        run(seed, 400, 52, 3);
+}
+
+static void a_snapshot_shares_until_the_list_changes(void **state) {
+    (void)state;
+    struct list *list = list_new();
+    for (uint32_t i = 0; i < 100000; i++)
+        list_push(list, LIST_TAIL, blob_of_ref(1, i * 8 % 4096, 100, i));
+    struct list_snapshot *snapshot = list_snapshot_new(list, 0, 100000);
+    const size_t shared = list_snapshot_memory(snapshot);
+    assert_true(shared < 16 * 100000 / 200);
+    for (int i = 0; i < 1000; i++)
+        list_pop(list, LIST_HEAD);
+    for (uint32_t i = 0; i < 1000; i++)
+        list_push(list, LIST_TAIL, blob_of_ref(1, 0, 100, i));
+    const size_t copied = list_snapshot_memory(snapshot) - shared;
+    assert_true(copied > 3 * CHUNK_FULL_BYTES && copied < 8 * CHUNK_FULL_BYTES);
+    for (int i = 0; i < 1200; i++)
+        list_snapshot_take(snapshot);
+    assert_true(list_snapshot_memory(snapshot) < shared + 3 * CHUNK_FULL_BYTES);
+    list_snapshot_free(snapshot);
+    list_free(list, release_blob, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(snapshots_show_what_the_list_was),
+        cmocka_unit_test(snapshots_of_short_lists_do_too),
+        cmocka_unit_test(a_snapshot_shares_until_the_list_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
