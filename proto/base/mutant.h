@@ -132,7 +132,6 @@
     X(LOST_GROUP_NOT_TOLD,          "waiters",  "readers of a group that is destroyed wait on")                           \
     /* cold reads */                                                                                                      \
     X(COLD_COMMAND_FORGOTTEN,       "cold",     "a command whose bytes have been read is not executed again")                        \
-    X(REPLY_SLOT_NOT_HELD,          "cold",     "a segment is written over while a reply still needs its values")             \
     X(SNAPSHOT_FOLLOWS_LIST,        "cold",     "a long reply shows what its list has become meanwhile")
 // clang-format on
 

@@ -7,7 +7,6 @@
 // poured all at once, so that what one client makes us hold is bounded whether it reads or not.
 // Failure modes: what cannot be read is an error in its place. The client goes: its want is ended.
 #include "proto/base/must.h"
-#include "proto/base/mutant.h"
 #include "server/engine/engine_state.h"
 #include "storage/reading.h"
 
@@ -65,10 +64,10 @@ void client_pour(struct client *client) {
 
 void client_hold_slot(void *context, uint32_t slot) {
     struct client *client = context;
-    if (!MUTANT(REPLY_SLOT_NOT_HELD)) log_pin(client->engine->log, slot);
+    log_pin(client->engine->log, slot);
 }
 
 void client_release_slot(void *context, uint32_t slot) {
     struct client *client = context;
-    if (!MUTANT(REPLY_SLOT_NOT_HELD)) log_unpin(client->engine->log, slot);
+    log_unpin(client->engine->log, slot);
 }
