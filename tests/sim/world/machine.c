@@ -256,8 +256,8 @@ static void empty_disk(struct world *world) {
     static const size_t tails[] = {0, SEGMENT_BYTES, 4 * (size_t)SEGMENT_BYTES};
     world->tail_bytes = tails[rng_below(&world->rng, 3)];
     world->cold_read_cache_bytes = world_chance(world, 3) ? 0 : 2 * (size_t)SEGMENT_BYTES;
-    world->snapshot_min =
-        1 + (size_t)rng_below(&world->rng, 8) * (size_t)rng_below(&world->rng, 40);
+    // Rows of references are for lists that are not shared.
+    world->snapshot_min = world_chance(world, 3) ? 1 + (size_t)rng_below(&world->rng, 8) : 1000;
     memory_disk_set_cached(world->disk, (enum memory_cached)rng_below(&world->rng, 3));
     world->sync_method = world_chance(world, 4) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
     world->has_jobs = world_has(world, WORLD_JOBS) && !world_chance(world, 3);

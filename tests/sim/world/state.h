@@ -115,9 +115,9 @@ struct world {
     size_t tail_bytes;
     size_t cold_read_cache_bytes;
     size_t snapshot_min; // elements of a list that a reply shares
-    uint64_t recovered; // frames this process found
-    bool is_stopping;   // SHUTDOWN was asked for
-    bool is_broken;     // the log is: some steps more, then the process ends
+    uint64_t recovered;  // frames this process found
+    bool is_stopping;    // SHUTDOWN was asked for
+    bool is_broken;      // the log is: some steps more, then the process ends
     unsigned broken_steps;
     bool is_full;           // the disk is kept small
     bool is_growth_refused; // and somebody was told
