@@ -87,6 +87,7 @@ static void churn_plan(struct run *run) {
     run_add_role(run, (struct role){.name = "client",
                                     .connections = options->connections,
                                     .depth = options->pipeline,
+                                    .rate = options->rate,
                                     .state_bytes = sizeof(struct client),
                                     .is_source = true,
                                     .make = client_make,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 
 from comparison import peers
@@ -133,26 +134,31 @@ def drain(bench, peer, jobs):
 def measure_one(bench, name):
     jobs = jobs_of(bench, name)
     disk = jobs * (bench.arguments.size + RECORD_BYTES) * (1 if name == "ackd" else 2)
+    figures = {"jobs": jobs, "payload_bytes": jobs * bench.arguments.size}
+
+    def note(what, figure):
+        figures[what] = figure
+        print(f"    {what}: {json.dumps(figure)}", file=sys.stderr)  # a long scenario may be cut off
+
     with bench.peer(name, disk, 0, options=peers.REWRITES.get(name, ())) as peer:
         peer.start_seconds = RESTART_SECONDS
         empty = memory(peer)
-        figures = {"jobs": jobs, "payload_bytes": jobs * bench.arguments.size}
-        figures["fill"] = fill(bench, peer, jobs)
+        note("fill", fill(bench, peer, jobs))
         time.sleep(1)  # clients' buffers are given back
         full = memory(peer)
-        figures["memory"] = full
-        figures["memory_each"] = {k: (full[k] - empty[k]) / jobs for k in ("used", "resident")}
+        note("memory", full)
+        note("memory_each", {k: (full[k] - empty[k]) / jobs for k in ("used", "resident")})
         settle(peer)
         with watch.Probe(bench.load, peer) as probe:
             time.sleep(IDLE_SECONDS)
-        figures["idle_ping"] = probe.latency
-        figures["rewrite"] = rewrite(bench, peer)
-        figures["disk"] = watch.disk_bytes(peer.data)
-        figures["lrange"] = lrange(bench, peer, jobs)
-        figures["restart"] = restart(peer)
-        figures["restart_killed"] = restart(peer, is_killed=True)
-        figures["memory_restarted"] = memory(peer)
+        note("idle_ping", probe.latency)
+        note("rewrite", rewrite(bench, peer))
+        note("disk", watch.disk_bytes(peer.data))
+        note("lrange", lrange(bench, peer, jobs))
+        note("restart", restart(peer))
+        note("restart_killed", restart(peer, is_killed=True))
+        note("memory_restarted", memory(peer))
         if name == "ackd":
-            figures["from_nothing"] = replay_and_fold(bench, peer)
-        figures["drain"] = drain(bench, peer, jobs)
+            note("from_nothing", replay_and_fold(bench, peer))
+        note("drain", drain(bench, peer, jobs))
     return figures
