@@ -73,6 +73,21 @@ static inline struct peer *with_queue(struct world *world, const char *fills) {
     return peer;
 }
 
+// A client that has put so many cold values into the list q, each with `push`: a, b, c, d, a, ...
+static inline struct peer *with_backlog(struct world *world, const char *push, int values) {
+    struct peer *peer = world_connect(world);
+    for (int i = 0; i < values; i++) {
+        type_big(peer, push, (char)('a' + i % 4));
+        if (i % 100 != 0) continue;
+        world_settle(world);
+        world_make_slots(world);
+    }
+    world_settle(world);
+    make_cold(world);
+    buf_reset(&peer->seen);
+    return peer;
+}
+
 static inline void append_bulk(struct buf *text, char fill) {
     buf_printf(text, "$%d\r\n%s\r\n", BIG, big(fill));
 }

@@ -106,16 +106,7 @@ static void who_wants_no_reply_reads_nothing(void **state) {
 static void a_long_reply_comes_in_pieces(void **state) {
     struct world *world = *state;
     enum { VALUES = 6000, REPLY = 7 + VALUES * (BIG + 8) };
-    struct peer *peer = world_connect(world);
-    for (int i = 0; i < VALUES; i++) {
-        type_big(peer, "RPUSH q", (char)('a' + i % 4));
-        if (i % 100 != 0) continue;
-        world_settle(world);
-        world_make_slots(world);
-    }
-    world_settle(world);
-    make_cold(world);
-    buf_reset(&peer->seen);
+    struct peer *peer = with_backlog(world, "RPUSH q", VALUES);
     peer_type(peer, "LRANGE q 0 -1");
     size_t most = 0;
     size_t pieces = 0;
@@ -137,16 +128,7 @@ static void a_long_reply_comes_in_pieces(void **state) {
 static void a_backlog_is_drained_in_order_with_few_readings(void **state) {
     struct world *world = *state;
     enum { VALUES = 2000 };
-    struct peer *peer = world_connect(world);
-    for (int i = 0; i < VALUES; i++) {
-        type_big(peer, "LPUSH q", (char)('a' + i % 4));
-        if (i % 100 != 0) continue;
-        world_settle(world);
-        world_make_slots(world);
-    }
-    world_settle(world);
-    make_cold(world);
-    buf_reset(&peer->seen);
+    struct peer *peer = with_backlog(world, "LPUSH q", VALUES);
     unsigned readings = 0;
     for (int i = 0; i < VALUES; i++) {
         peer_type(peer, "RPOP q");

@@ -18,17 +18,8 @@ static void fold(struct world *world) {
 
 // One who has asked for a list and does not read; the list is gone, in the newest checkpoint too.
 static struct peer *hold_space(struct world *world) {
-    struct peer *peer = world_connect(world);
+    struct peer *peer = with_backlog(world, "RPUSH q", HELD_VALUES);
     struct peer *other = world_connect(world);
-    for (int i = 0; i < HELD_VALUES; i++) {
-        type_big(peer, "RPUSH q", (char)('a' + i % 4));
-        if (i % 100 != 0) continue;
-        world_settle(world);
-        world_make_slots(world);
-    }
-    world_settle(world);
-    make_cold(world);
-    buf_reset(&peer->seen);
     peer->is_deaf = true;
     peer_type(peer, "LRANGE q 0 -1");
     world_settle(world);
