@@ -16,18 +16,6 @@
 
 enum { CODE_CLEAN = 0, CODE_USAGE = 64, CODE_CANNOT_CREATE = 73 };
 
-static int setup(void **state) {
-    static struct server server;
-    server_init(&server);
-    *state = &server;
-    return 0;
-}
-
-static int teardown(void **state) {
-    server_deinit(*state);
-    return 0;
-}
-
 static void the_reliable_queue_runs_and_outlives_a_restart(void **state) {
     struct server *server = *state;
     struct peer peer;
@@ -293,7 +281,7 @@ static void expired_keys_stay_away_after_a_restart(void **state) {
     peer_close(&peer);
 }
 
-#define each(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define each(name) cmocka_unit_test_setup_teardown(name, server_setup, server_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

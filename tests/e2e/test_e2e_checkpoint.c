@@ -16,18 +16,6 @@ enum {
 
 #define SMALL_SEGMENTS SERVER_OPTIONS("--log-segment-size", "64kb", "--log-tail-size", "64kb")
 
-static int setup(void **state) {
-    static struct server server;
-    server_init(&server);
-    *state = &server;
-    return 0;
-}
-
-static int teardown(void **state) {
-    server_deinit(*state);
-    return 0;
-}
-
 // Until no checkpoint would be worth its while.
 static void wait_until_folded(struct peer *peer) {
     for (int i = 0; i < LOOKS_MAX; i++) {
@@ -130,9 +118,11 @@ static void a_stop_does_not_wait_for_a_fold(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_log_is_folded_by_itself_and_its_files_are_used_again,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(one_that_is_asked_for_is_told_of, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_stop_does_not_wait_for_a_fold, setup, teardown),
+                                        server_setup, server_teardown),
+        cmocka_unit_test_setup_teardown(one_that_is_asked_for_is_told_of, server_setup,
+                                        server_teardown),
+        cmocka_unit_test_setup_teardown(a_stop_does_not_wait_for_a_fold, server_setup,
+                                        server_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,18 +9,6 @@ enum { CODE_CLEAN = 0, CHECK_CLEAN = 0, DELAYED = 100, PASSING = 20, CLEANED = 2
 
 #define SMALL_SEGMENTS SERVER_OPTIONS("--log-segment-size", "64kb", "--log-tail-size", "64kb")
 
-static int setup(void **state) {
-    static struct server server;
-    server_init(&server);
-    *state = &server;
-    return 0;
-}
-
-static int teardown(void **state) {
-    server_deinit(*state);
-    return 0;
-}
-
 // Each delayed job stays alone in what a busy queue leaves behind.
 static void fill(struct peer *peer) {
     for (int i = 0; i < DELAYED; i++) {
@@ -70,8 +58,8 @@ static void old_values_move_and_their_segments_are_given_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(old_values_move_and_their_segments_are_given_back, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(old_values_move_and_their_segments_are_given_back,
+                                        server_setup, server_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

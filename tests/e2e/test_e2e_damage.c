@@ -23,18 +23,6 @@ enum {
     TORN_BYTES = 40 * 1000,
 };
 
-static int setup(void **state) {
-    static struct server server;
-    server_init(&server);
-    *state = &server;
-    return 0;
-}
-
-static int teardown(void **state) {
-    server_deinit(*state);
-    return 0;
-}
-
 static void path_of(const struct server *server, const char *name, char out[SERVER_PATH_MAX]) {
     snprintf(out, SERVER_PATH_MAX, "%.48s/%.24s", server->data, name);
 }
@@ -277,7 +265,7 @@ static void garbage_behind_the_end_makes_no_difference(void **state) {
     assert_int_equal(server_check(server), 0);
 }
 
-#define each(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define each(name) cmocka_unit_test_setup_teardown(name, server_setup, server_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

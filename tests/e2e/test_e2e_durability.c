@@ -19,18 +19,6 @@ enum {
 
 #define SLOW_DISK SERVER_OPTIONS("--log-sync-delay-us", "500000")
 
-static int setup(void **state) {
-    static struct server server;
-    server_init(&server);
-    *state = &server;
-    return 0;
-}
-
-static int teardown(void **state) {
-    server_deinit(*state);
-    return 0;
-}
-
 // ---- the order of system calls
 
 // What the trace says of the push that is on its way, and of syncs that began and did not end yet.
@@ -318,7 +306,7 @@ static void a_failed_sync_is_the_end_and_a_start_recovers(void **state) {
 }
 #endif
 
-#define each(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define each(name) cmocka_unit_test_setup_teardown(name, server_setup, server_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -286,18 +286,6 @@ static void play(struct server *server, struct run *run, const char *const *opti
     assert_int_equal(atomic_load(&run->violations), 0);
 }
 
-static int setup(void **state) {
-    static struct server server;
-    server_init(&server);
-    *state = &server;
-    return 0;
-}
-
-static int teardown(void **state) {
-    server_deinit(*state);
-    return 0;
-}
-
 static struct run *new_run(const struct server *server) {
     struct run *run = calloc(1, sizeof *run);
     assert_non_null(run);
@@ -322,7 +310,7 @@ static void kills_with_a_slow_disk_lose_and_return_nothing(void **state) {
     free(run);
 }
 
-#define each(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define each(name) cmocka_unit_test_setup_teardown(name, server_setup, server_teardown)
 
 int main(void) {
     signal(SIGPIPE, SIG_IGN); // hiredis writes to servers that were just killed

@@ -21,18 +21,6 @@ enum {
     SERVER_OPTIONS("--log-segment-size", "64kb", "--log-tail-size", "0", "--scrub-rate", "100mb",  \
                    "--log-clean-rate", "0")
 
-static int setup(void **state) {
-    static struct server server;
-    server_init(&server);
-    *state = &server;
-    return 0;
-}
-
-static int teardown(void **state) {
-    server_deinit(*state);
-    return 0;
-}
-
 static void fill(struct peer *peer) {
     for (int i = 0; i < ITEMS; i++) {
         char item[ITEM_BYTES];
@@ -154,9 +142,10 @@ static void a_rotten_checkpoint_is_made_anew(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_rotten_value_is_told_of_before_anybody_asks, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_rotten_checkpoint_is_made_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rotten_value_is_told_of_before_anybody_asks, server_setup,
+                                        server_teardown),
+        cmocka_unit_test_setup_teardown(a_rotten_checkpoint_is_made_anew, server_setup,
+                                        server_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,18 @@ void server_deinit(struct server *server) {
     *server = (struct server){0};
 }
 
+int server_setup(void **state) {
+    static struct server server;
+    server_init(&server);
+    *state = &server;
+    return 0;
+}
+
+int server_teardown(void **state) {
+    server_deinit(*state);
+    return 0;
+}
+
 // ---- starting
 
 static int free_port(void) {

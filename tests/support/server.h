@@ -39,6 +39,9 @@ struct server_how {
 void server_init(struct server *server);
 // Kills what runs and removes the directory.
 void server_deinit(struct server *server);
+// The same as cmocka's setup and teardown: the state is a server, one at a time.
+int server_setup(void **state);
+int server_teardown(void **state);
 
 // Starts and waits until PING is answered.
 void server_start(struct server *server, const char *const *options);
