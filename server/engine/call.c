@@ -66,13 +66,17 @@ void reply_unreadable(struct reply *reply, enum err err) {
               "place, check the disk");
 }
 
-static void write_bulk(struct reply *reply, struct slice bytes, enum err err, const void *extra) {
-    (void)extra;
+void call_write_bulk(struct reply *reply, struct slice bytes, enum err err) {
     if (err == ERR_NONE) {
         reply_bulk(reply, bytes);
     } else {
         reply_unreadable(reply, err);
     }
+}
+
+static void write_bulk(struct reply *reply, struct slice bytes, enum err err, const void *extra) {
+    (void)extra;
+    call_write_bulk(reply, bytes, err);
 }
 
 static const struct outbox_form bulk_form = {.write = write_bulk};
@@ -123,8 +127,8 @@ void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count)
 }
 
 void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count) {
-    if (count >= call->engine->snapshot_min) {
-        call_share_list(call, &bulk_form, list, from, count);
+    if (call_wants_snapshot(call, count)) {
+        call_share_list(call, list, from, count);
         return;
     }
     struct list_cursor cursor = list_cursor_at(list, from);

@@ -58,7 +58,22 @@ void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count)
 // Elements [from, from + count) of a list, first to last: many are shared with it (list_snapshot.h)
 // and listed when they leave.
 void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count);
-// The same in another form, which must live for ever.
+// Many rows of anything, listed when they leave: adds `count` > 0 of them to the reply (behind the
+// header of an array or map, which is the caller's) and takes the snapshot. Each row is one blob,
+// written by `write`; a row without bytes in the log has a blob of kind NONE or INLINE.
+struct call_snapshot_kind {
+    size_t (*read)(const void *snapshot, size_t skip, struct blob *out, size_t max);
+    void (*write)(const void *snapshot, size_t skip, struct reply *reply, struct slice bytes,
+                  enum err err); // alike in RESP2 and RESP3
+    void (*take)(void *snapshot);
+    size_t (*memory)(const void *snapshot);
+    void (*free)(void *snapshot);
+};
+void call_reply_snapshot(struct call *call, const struct call_snapshot_kind *kind, void *snapshot,
+                         size_t count); // `kind` must live for ever; see outbox_source
+bool call_wants_snapshot(const struct call *call, size_t count); // so many are better shared
+void call_write_bulk(struct reply *reply, struct slice bytes, enum err err);
+// The same as call_reply_blob in another form, which must live for ever.
 void call_reply_payload(struct call *call, const struct outbox_form *form, const struct blob *blob,
                         const void *extra);
 // The first old_len bytes of the reply become `head`, which is not longer.

@@ -117,19 +117,35 @@ static void source_take(struct outbox *outbox, struct outbox_mark *mark) {
     mark->begin += SOURCE_BYTES;
 }
 
-// The payload of a row at that place; of a source, the next one.
-static void record_read(const struct outbox *outbox, const struct outbox_mark *row, size_t at,
-                        struct outbox_payload *out) {
+static size_t payload_count(const struct outbox_mark *row) {
+    return row->kind == MARK_SOURCE ? row->source->left : row->len / record_bytes(row->form);
+}
+
+static const char *record_at(const struct outbox *outbox, const struct outbox_mark *row,
+                             size_t index) {
+    return outbox->bytes.data + row->begin + index * record_bytes(row->form);
+}
+
+static struct blob payload_at(const struct outbox *outbox, const struct outbox_mark *row,
+                              size_t index) {
+    struct blob blob;
     if (row->kind == MARK_SOURCE) {
-        const struct outbox_source *source = row->source;
-        out->form = source->form;
-        must(source->read(source->context, 0, &out->blob, 1) == 1);
+        must(row->source->read(row->source->context, index, &blob, 1) == 1);
+    } else {
+        memcpy(&blob, record_at(outbox, row, index), sizeof blob);
+    }
+    return blob;
+}
+
+static void payload_write(const struct outbox *outbox, const struct outbox_mark *row, size_t index,
+                          struct reply *reply, struct slice bytes, enum err err) {
+    if (row->kind == MARK_SOURCE) {
+        row->source->write(row->source->context, index, reply, bytes, err);
         return;
     }
-    const char *record = outbox->bytes.data + at;
-    out->form = row->form;
-    memcpy(&out->blob, record, sizeof out->blob);
-    memcpy(out->extra, record + sizeof out->blob, row->form->extra_bytes);
+    char extra[OUTBOX_EXTRA_MAX]; // aligned for nothing where it lies
+    memcpy(extra, record_at(outbox, row, index) + sizeof(struct blob), row->form->extra_bytes);
+    row->form->write(reply, bytes, err, extra);
 }
 
 // ---- slots that are held: neighbours of one row in one slot hold it together
@@ -230,7 +246,7 @@ void outbox_add_row(struct outbox *outbox, const struct outbox_form *form, const
 }
 
 void outbox_add_source(struct outbox *outbox, const struct outbox_source *source) {
-    must(source->left > 0 && source->form->extra_bytes == 0);
+    must(source->left > 0);
     struct outbox_source *kept = mem_alloc(sizeof *kept);
     *kept = *source;
     const struct outbox_mark mark = {
@@ -297,14 +313,14 @@ void outbox_take_out(struct outbox *outbox, size_t at, size_t len) {
     }
 }
 
-static void render_payload(const struct outbox_payload *payload,
+static void render_payload(const struct outbox *outbox, const struct outbox_mark *row, size_t index,
                            void (*read)(void *context, const struct blob *blob, char *into),
                            void *context, struct reply *reply) {
     struct buf bytes = {0};
-    const size_t len = blob_len(&payload->blob);
-    read(context, &payload->blob, buf_reserve(&bytes, len));
-    buf_commit(&bytes, len);
-    payload->form->write(reply, buf_slice(&bytes), ERR_NONE, payload->extra);
+    const struct blob blob = payload_at(outbox, row, index);
+    read(context, &blob, buf_reserve(&bytes, blob_len(&blob)));
+    buf_commit(&bytes, blob_len(&blob));
+    payload_write(outbox, row, index, reply, buf_slice(&bytes), ERR_NONE);
     buf_deinit(&bytes);
 }
 
@@ -317,18 +333,8 @@ void outbox_render(const struct outbox *outbox,
     for (size_t i = outbox->mark_count - rows_of_reply(outbox); i < outbox->mark_count; i++) {
         const struct outbox_mark *row = mark_at(outbox, i);
         buf_append_slice(out, slice_sub(all, at, row->begin));
-        const bool is_row = row->kind == MARK_ROW;
-        const size_t count = is_row ? row->len / record_bytes(row->form) : row->source->left;
-        for (size_t k = 0; k < count; k++) {
-            struct outbox_payload payload;
-            if (is_row) {
-                record_read(outbox, row, row->begin + k * record_bytes(row->form), &payload);
-            } else {
-                payload.form = row->source->form;
-                must(row->source->read(row->source->context, k, &payload.blob, 1) == 1);
-            }
-            render_payload(&payload, read, context, &reply);
-        }
+        for (size_t k = 0; k < payload_count(row); k++)
+            render_payload(outbox, row, k, read, context, &reply);
         at = row->begin + row->len;
     }
     buf_append_slice(out, slice_sub(all, at, all.len));
@@ -359,11 +365,11 @@ void outbox_fence(struct outbox *outbox, uint64_t lsn, uint64_t durable_lsn) {
 
 // ---- pouring
 
-bool outbox_front(const struct outbox *outbox, struct outbox_payload *out) {
+bool outbox_front(const struct outbox *outbox, struct blob *out) {
     if (outbox->mark_count == 0) return false;
     const struct outbox_mark *row = mark_at(outbox, 0);
     if (row->kind == MARK_FENCE || row->begin >= outbox->settled) return false;
-    record_read(outbox, row, row->begin, out);
+    *out = payload_at(outbox, row, 0);
     return true;
 }
 
@@ -384,12 +390,9 @@ size_t outbox_next(const struct outbox *outbox, struct blob *out, size_t max) {
             count += source_next(row->source, out + count, max - count);
             continue;
         }
-        const size_t step = record_bytes(row->form);
-        for (size_t at = row->begin; count < max && at < row->begin + row->len; at += step) {
-            struct outbox_payload payload;
-            record_read(outbox, row, at, &payload);
-            out[count++] = payload.blob;
-        }
+        const size_t payloads = payload_count(row);
+        for (size_t k = 0; count < max && k < payloads; k++)
+            out[count++] = payload_at(outbox, row, k);
     }
     return count;
 }
@@ -424,11 +427,9 @@ static void reclaim(struct outbox *outbox) {
 void outbox_pour(struct outbox *outbox, struct slice bytes, enum err err) {
     struct outbox_mark *row = mark_at(outbox, 0);
     must(row->kind != MARK_FENCE && row->len > 0 && row->begin < outbox->settled);
-    struct outbox_payload payload;
-    record_read(outbox, row, row->begin, &payload);
     buf_append(&outbox->poured, outbox->bytes.data + outbox->sent, row->begin - outbox->sent);
     struct reply reply = {.out = &outbox->poured, .version = RESP2};
-    payload.form->write(&reply, bytes, err, payload.extra);
+    payload_write(outbox, row, 0, &reply, bytes, err);
     row_shift(outbox, row);
     outbox->sent = row->begin;
     advance(outbox);

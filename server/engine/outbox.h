@@ -39,10 +39,14 @@ struct outbox_form {
 // Payloads of any kind, in an order that is fixed. The outbox owns it from outbox_add_source on.
 struct outbox_source {
     void *context;
-    const struct outbox_form *form; // without extra
-    size_t left;                    // payloads not poured yet; more than 0
-    // Those that come next but `skip`: 1 to `max` of them, while there are any.
+    size_t left; // payloads not poured yet; more than 0
+    // Those that come next but `skip`: 1 to `max` of them, while there are any. What needs no bytes
+    // from the log has a blob that is none (kind NONE or INLINE).
     size_t (*read)(const void *context, size_t skip, struct blob *out, size_t max);
+    // How the one that comes next but `skip` is written, as a form does; it is called once for
+    // each, before `take`, and for witnesses.
+    void (*write)(const void *context, size_t skip, struct reply *reply, struct slice bytes,
+                  enum err err);
     void (*take)(void *context); // the next one was poured
     size_t (*memory)(const void *context);
     // Whether it keeps such a slot from the log.
@@ -97,12 +101,7 @@ void outbox_add_row(struct outbox *outbox, const struct outbox_form *form, const
 void outbox_add_source(struct outbox *outbox, const struct outbox_source *source);
 
 // The payload whose turn it is: all that stands before it may leave. False: none.
-struct outbox_payload {
-    const struct outbox_form *form;
-    struct blob blob;
-    char extra[OUTBOX_EXTRA_MAX];
-};
-bool outbox_front(const struct outbox *outbox, struct outbox_payload *out);
+bool outbox_front(const struct outbox *outbox, struct blob *out);
 // The payloads of finished replies, fenced ones too, the front one first; `max` at most. For
 // reading ahead.
 size_t outbox_next(const struct outbox *outbox, struct blob *out, size_t max);

@@ -21,9 +21,9 @@ static void on_read(void *context) {
     struct store_want *want = client->want;
     const size_t count = store_want_count(want);
     for (size_t i = 0; i < count; i++) {
-        struct outbox_payload payload;
+        struct blob front;
         struct slice bytes;
-        const bool is_there = outbox_front(&client->outbox, &payload);
+        const bool is_there = outbox_front(&client->outbox, &front);
         if (!is_there) break; // a fence stands before it: it will be found in a window
         const enum err err = store_want_bytes(want, i, &bytes);
         outbox_pour(&client->outbox, bytes, err);
@@ -46,15 +46,15 @@ static void want_payloads(struct client *client) {
 
 void client_pour(struct client *client) {
     struct outbox *outbox = &client->outbox;
-    struct outbox_payload payload;
+    struct blob front;
     if (client->want != NULL || outbox_poured(outbox) > 0) return;
     if (outbox_sendable(outbox).len > POUR_JOIN_BYTES) return; // these first
     const struct store *store = client->engine->store;
     const uint64_t reads_max = store_cached_reads(store) + POUR_READS_MAX;
     while (outbox_poured(outbox) < OUTBOX_POUR_BYTES && store_cached_reads(store) < reads_max &&
-           outbox_front(outbox, &payload)) {
+           outbox_front(outbox, &front)) {
         struct slice bytes;
-        const enum err err = store_try(client->engine->store, &payload.blob, &bytes);
+        const enum err err = store_try(client->engine->store, &front, &bytes);
         if (err == ERR_AGAIN) {
             want_payloads(client);
             return;

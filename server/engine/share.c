@@ -11,23 +11,30 @@
 
 struct share {
     struct store *store;
-    struct list_snapshot *snapshot;
+    const struct call_snapshot_kind *kind;
+    void *snapshot;
     struct store_hold *hold;
 };
 
 static size_t share_read(const void *context, size_t skip, struct blob *out, size_t max) {
     const struct share *share = context;
-    return list_snapshot_read(share->snapshot, skip, out, max);
+    return share->kind->read(share->snapshot, skip, out, max);
+}
+
+static void share_write(const void *context, size_t skip, struct reply *reply, struct slice bytes,
+                        enum err err) {
+    const struct share *share = context;
+    share->kind->write(share->snapshot, skip, reply, bytes, err);
 }
 
 static void share_take(void *context) {
     const struct share *share = context;
-    list_snapshot_take(share->snapshot);
+    share->kind->take(share->snapshot);
 }
 
 static size_t share_memory(const void *context) {
     const struct share *share = context;
-    return sizeof *share + list_snapshot_memory(share->snapshot) + store_hold_memory(share->hold);
+    return sizeof *share + share->kind->memory(share->snapshot) + store_hold_memory(share->hold);
 }
 
 static bool share_holds(const void *context, bool (*is_it)(const void *of, uint32_t slot),
@@ -38,24 +45,63 @@ static bool share_holds(const void *context, bool (*is_it)(const void *of, uint3
 
 static void share_free(void *context) {
     struct share *share = context;
-    list_snapshot_free(share->snapshot);
+    share->kind->free(share->snapshot);
     store_hold_end(share->store, share->hold);
     mem_free(share);
 }
 
-void call_share_list(struct call *call, const struct outbox_form *form, const struct list *list,
-                     size_t from, size_t count) {
+void call_reply_snapshot(struct call *call, const struct call_snapshot_kind *kind, void *snapshot,
+                         size_t count) {
     struct share *share = mem_alloc(sizeof *share);
     *share = (struct share){.store = call->engine->store,
-                            .snapshot = list_snapshot_new(list, from, count),
+                            .kind = kind,
+                            .snapshot = snapshot,
                             .hold = store_hold_begin(call->engine->store)};
     const struct outbox_source source = {.context = share,
-                                         .form = form,
                                          .left = count,
                                          .read = share_read,
+                                         .write = share_write,
                                          .take = share_take,
                                          .memory = share_memory,
                                          .holds = share_holds,
                                          .free = share_free};
     outbox_add_source(&call->client->outbox, &source);
+}
+
+bool call_wants_snapshot(const struct call *call, size_t count) {
+    return count >= call->engine->snapshot_min;
+}
+
+// ---- lists
+
+static size_t elements_read(const void *snapshot, size_t skip, struct blob *out, size_t max) {
+    return list_snapshot_read(snapshot, skip, out, max);
+}
+
+static void elements_write(const void *snapshot, size_t skip, struct reply *reply,
+                           struct slice bytes, enum err err) {
+    (void)snapshot;
+    (void)skip;
+    call_write_bulk(reply, bytes, err);
+}
+
+static void elements_take(void *snapshot) {
+    list_snapshot_take(snapshot);
+}
+
+static size_t elements_memory(const void *snapshot) {
+    return list_snapshot_memory(snapshot);
+}
+
+static void elements_free(void *snapshot) {
+    list_snapshot_free(snapshot);
+}
+
+void call_share_list(struct call *call, const struct list *list, size_t from, size_t count) {
+    static const struct call_snapshot_kind kind = {.read = elements_read,
+                                                   .write = elements_write,
+                                                   .take = elements_take,
+                                                   .memory = elements_memory,
+                                                   .free = elements_free};
+    call_reply_snapshot(call, &kind, list_snapshot_new(list, from, count), count);
 }

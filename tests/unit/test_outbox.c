@@ -135,16 +135,16 @@ static void add(struct outbox *outbox, uint32_t number) {
 
 // Pours the front payload, which is the one of that number.
 static void pour(struct outbox *outbox, uint32_t number, const char *text) {
-    struct outbox_payload payload;
-    assert_true(outbox_front(outbox, &payload));
-    assert_int_equal(blob_slot(&payload.blob), number);
+    struct blob front;
+    assert_true(outbox_front(outbox, &front));
+    assert_int_equal(blob_slot(&front), number);
     outbox_pour(outbox, slice_str(text), ERR_NONE);
     outbox_check(outbox);
 }
 
 static bool has_front(const struct outbox *outbox) {
-    struct outbox_payload payload;
-    return outbox_front(outbox, &payload);
+    struct blob front;
+    return outbox_front(outbox, &front);
 }
 
 // Takes all that may leave, in as many pieces as it comes.
@@ -501,18 +501,18 @@ static void model_read(const struct model *model, size_t at, struct slice got) {
 
 // The first payload is the front one, unless a fence stands before it.
 static void pour_some(struct outbox *outbox, struct model *model, struct rng *rng) {
-    struct outbox_payload payload;
+    struct blob front;
     for (uint64_t left = rng_below(rng, 4); left > 0; left--) {
         size_t at = 0;
         while (at < model->count && !model->pieces[at].is_payload &&
                model->pieces[at].lsn <= model->durable)
             at++;
         const bool is_front = at < model->count && model->pieces[at].lsn <= model->durable;
-        assert_int_equal(outbox_front(outbox, &payload), is_front);
+        assert_int_equal(outbox_front(outbox, &front), is_front);
         if (!is_front) return;
         static char bytes[PIECE_MAX];
         struct piece *piece = &model->pieces[at];
-        assert_int_equal(blob_slot(&payload.blob), (uint32_t)piece->byte);
+        assert_int_equal(blob_slot(&front), (uint32_t)piece->byte);
         piece->len = rng_below(rng, PIECE_MAX);
         piece->is_payload = false;
         memset(bytes, piece->byte, piece->len);
@@ -549,6 +549,13 @@ static size_t few_read(const void *context, size_t skip, struct blob *out, size_
     return count;
 }
 
+static void few_write(const void *context, size_t skip, struct reply *reply, struct slice bytes,
+                      enum err err) {
+    const struct few *few = context;
+    assert_true(few->at + skip < few->count);
+    write_bytes(reply, bytes, err, NULL);
+}
+
 static void few_take(void *context) {
     struct few *few = context;
     count_release(few->model, (uint32_t)few->bytes[few->at++]);
@@ -582,9 +589,9 @@ static void write_source(struct outbox *outbox, struct model *model, struct rng 
         model->pieces[model->count++] = (struct piece){.byte = few->bytes[i], .is_payload = true};
     }
     const struct outbox_source source = {.context = few,
-                                         .form = &plain,
                                          .left = few->count,
                                          .read = few_read,
+                                         .write = few_write,
                                          .take = few_take,
                                          .memory = few_memory,
                                          .holds = few_holds,
