@@ -44,9 +44,9 @@ class Bench:
             ackd=self.program("ackd"),
             slowsync=self.program("libslowsync.so"),
         )
-        needed = [self.load, programs.slowsync]
+        # space has an idle redis to see what the machine itself does to a client.
+        needed = [self.load, programs.slowsync, programs.redis]
         needed += [programs.ackd] if "ackd" in arguments.peers else []
-        needed += [programs.redis] if set(arguments.peers) - {"ackd"} else []
         for program in needed:
             if not os.access(program, os.R_OK):
                 refuse(

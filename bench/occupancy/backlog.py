@@ -69,7 +69,7 @@ def rewrite(bench, peer):
         time.sleep(1)
     watch.reset_peak(peer)
     before = peer.resident_memory()
-    with watch.Probe(bench.load, peer) as probe:
+    with watch.Probe(bench, peer) as probe:
         begin = time.monotonic()
         peer.ask("BGREWRITEAOF")
         while peer.info("persistence")["aof_rewrite_in_progress"] != "0":
@@ -91,7 +91,7 @@ def lrange(bench, peer, jobs):
     watch.forget_pages(peer.data)
     watch.reset_peak(peer)
     before = peer.resident_memory()
-    with watch.Probe(bench.load, peer) as probe:
+    with watch.Probe(bench, peer) as probe:
         line = [*load, "--connections", "1", "--list", str(count), "--count", "1"]
         report = bench.run_load(peer, [*line, "--run", str(RUN)])
     return {
@@ -149,7 +149,7 @@ def measure_one(bench, name):
         note("memory", full)
         note("memory_each", {k: (full[k] - empty[k]) / jobs for k in ("used", "resident")})
         settle(peer)
-        with watch.Probe(bench.load, peer) as probe:
+        with watch.Probe(bench, peer) as probe:
             time.sleep(IDLE_SECONDS)
         note("idle_ping", probe.latency)
         note("rewrite", rewrite(bench, peer))

@@ -29,6 +29,8 @@ class Rows:
         for key, aim in zip(("p99.9_us", "max_us"), aims):
             what = f"PING beside {beside}, {key.split('_')[0]}"
             self.add(what, "ms", lambda m, key=key: take(m)[key] / 1000, aim)
+            what = f"PING of an idle redis meanwhile, {key.split('_')[0]}"
+            self.add(what, "ms", lambda m, key=key: take(m)["idle"][key] / 1000)
 
 
 def backlog(names, measured):

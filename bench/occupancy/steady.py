@@ -106,7 +106,7 @@ def run_watched(bench, peer, load):
             while process.poll() is None and not _is_churning(sampler, load, live):
                 time.sleep(SAMPLE_SECONDS)
             time.sleep(warm)
-            with watch.Probe(bench.load, peer) as probe:
+            with watch.Probe(bench, peer) as probe:
                 said, complaint = process.communicate(timeout=10 * seconds + 120)
         finally:
             process.kill()

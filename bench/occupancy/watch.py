@@ -6,6 +6,8 @@ import os
 import subprocess
 import time
 
+from comparison import peers
+
 KIB = 1024
 PROBE_RATE = 1000  # PINGs a second
 PROBE_WARM_SECONDS = 0.4
@@ -71,31 +73,41 @@ def reset_peak(peer):
 
 
 class Probe:
-    """`with Probe(...) as probe:` sends PINGs beside the block.
+    """`with Probe(...) as probe:` sends PINGs beside the block, and as many to an idle server.
 
-    Then `probe.latency` has percentiles in microseconds. It is a process of its own, so what the
-    load's own thread takes is not in it.
+    Then `probe.latency` has percentiles in microseconds, and below `idle` those of a redis-server
+    of its own that nobody else talks to: what the machine itself did to such a client meanwhile.
+    They are processes of their own, so what the load's own thread takes is not in them.
     """
 
-    def __init__(self, load, peer):
-        self.load, self.peer = load, peer
-        self.process = self.latency = None
+    def __init__(self, bench, peer):
+        self.load, self.peer = bench.load, peer
+        self.idle = peers.Peer("none", bench.programs, bench.arguments.dir, slots=0)
+        self.processes, self.latency = [], None
 
     def __enter__(self):
-        self.process = subprocess.Popen(
+        self.idle.__enter__()
+        for peer in (self.peer, self.idle):
+            self.processes.append(self._ping(peer))
+        time.sleep(PROBE_WARM_SECONDS)
+        return self
+
+    def _ping(self, peer):
+        return subprocess.Popen(
             [
-                *[self.load, "--port", str(self.peer.port), "--workload", "ping", "--json"],
+                *[self.load, "--port", str(peer.port), "--workload", "ping", "--json"],
                 *["--connections", "1", "--pipeline", "1024", "--rate", str(PROBE_RATE)],
                 *["--warmup", str(PROBE_WARM_SECONDS / 2), "--seconds", "86400"],
             ],
             stdout=subprocess.PIPE,
             text=True,
         )
-        time.sleep(PROBE_WARM_SECONDS)
-        return self
 
     def __exit__(self, kind, *_):
-        self.process.terminate()  # it reports what it has
-        said, _ = self.process.communicate()
+        for process in self.processes:
+            process.terminate()  # it reports what it has
+        said = [process.communicate()[0] for process in self.processes]
+        self.idle.__exit__()
         if kind is None:
-            self.latency = json.loads(said)["latency"]["ping"]
+            self.latency, idle = (json.loads(each)["latency"]["ping"] for each in said)
+            self.latency["idle"] = idle

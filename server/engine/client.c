@@ -160,13 +160,20 @@ static bool keeps_reply(struct client *client) {
     must_not_reach();
 }
 
+static void note_reader(struct engine *engine) {
+    engine->reader_us = engine->monotonic_us;
+    engine->has_reader = true;
+}
+
 void client_end_reply(struct client *client, uint64_t lsn) {
     if (!keeps_reply(client)) {
         outbox_truncate(&client->outbox);
         return;
     }
     if (MUTANT(REPLY_NOT_FENCED)) lsn = 0;
-    outbox_fence(&client->outbox, lsn, engine_durable_lsn(client->engine));
+    const uint64_t durable_lsn = engine_durable_lsn(client->engine);
+    if (lsn <= durable_lsn) note_reader(client->engine);
+    outbox_fence(&client->outbox, lsn, durable_lsn);
     limits_check_output(client);
 }
 

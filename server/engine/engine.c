@@ -95,6 +95,10 @@ int64_t engine_wall_us(const struct engine *engine) {
     return engine->wall_us;
 }
 
+int64_t engine_since_reader_us(const struct engine *engine) {
+    return engine->has_reader ? engine->monotonic_us - engine->reader_us : INT64_MAX;
+}
+
 int64_t engine_monotonic_us(const struct engine *engine) {
     return engine->monotonic_us;
 }

@@ -112,6 +112,8 @@ void engine_loaded(struct engine *engine, struct store *store);
 void engine_set_time(struct engine *engine, int64_t wall_us, int64_t monotonic_us);
 int64_t engine_now_ms(const struct engine *engine);  // wall
 int64_t engine_wall_us(const struct engine *engine); // as last set
+// Since a reply last left that waited for no sync; INT64_MAX: never.
+int64_t engine_since_reader_us(const struct engine *engine);
 
 // ---- clients
 // NULL when refused; then *refusal is the complete reply to send before closing (maxclients,

@@ -100,6 +100,8 @@ struct engine {
     struct rng rng;
     int64_t wall_us;
     int64_t monotonic_us;
+    int64_t reader_us; // when a reply was last ended that waits for no sync, if has_reader
+    bool has_reader;
     int64_t command_began_us; // of `clock`: the end of one command is the start of the next
     int64_t sweep_at_ms;
 

@@ -97,7 +97,8 @@ static void flush_what_is_open(struct server *server) {
     while (!server->is_failed && !flusher_is_busy(server->flusher)) {
         struct log_flush *flush = log_flush_begin(server->log);
         if (flush == NULL) break;
-        if (committer_is_inline(&server->committer, log_flush_bytes(flush))) {
+        const int64_t reader_us = engine_since_reader_us(server->engine);
+        if (committer_is_inline(&server->committer, log_flush_bytes(flush), reader_us)) {
             end_flush(server, flush, log_flush_run(flush));
             is_flushed = true;
         } else {
