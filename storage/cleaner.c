@@ -104,6 +104,18 @@ static void drop_empty_victims(struct cleaner *cleaner) {
 
 // ---- looking at all segments
 
+// How many segments it emptied between the last two checkpoints.
+static uint64_t note_emptied(struct cleaner *cleaner) {
+    const uint64_t cleaned = cleaner->stats.cleaned_segments;
+    const uint64_t lsn = log_checkpoint_lsn(cleaner->store->log);
+    if (lsn != cleaner->emptied_lsn) {
+        cleaner->emptied = cleaned - cleaner->emptied_from;
+        cleaner->emptied_from = cleaned;
+        cleaner->emptied_lsn = lsn;
+    }
+    return cleaner->emptied;
+}
+
 static struct choice_survey survey(struct cleaner *cleaner) {
     const struct store *store = cleaner->store;
     const struct log *log = store->log;
@@ -112,6 +124,7 @@ static struct choice_survey survey(struct cleaner *cleaner) {
         .segment_bytes = log_segment_bytes(log),
         .newest_sequence = log_segment_at(log, count - 1).sequence,
         .live_bytes = keyspace_live_bytes_total(store->keyspace),
+        .waiting_segments = note_emptied(cleaner),
         .is_full = log_stats(log).is_full,
     };
     survey.checkpoint_sequence = survey.newest_sequence;

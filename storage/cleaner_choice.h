@@ -2,8 +2,8 @@
 // with the next checkpoint their slots are free. Pure: it is told of segments and chooses.
 //
 // Two reasons to clean:
-//   garbage  the segments in use are more than CHOICE_SPARE_SEGMENTS beyond twice what is alive.
-//            Then those with the best ratio of gain to cost, as a log-structured file system
+//   garbage  the segments in use are more than CHOICE_SPARE_SEGMENTS beyond twice what is alive,
+//            those counted that were emptied by cleaning and wait for the next checkpoint. Then those with the best ratio of gain to cost, as a log-structured file system
 //            weighs them (Rosenblum and Ousterhout, 1992): (1 - u) * age / (1 + u), u being the
 //            share of live bytes.
 //   pinned   a few live bytes keep a segment although younger ones are gone already: one old
@@ -39,6 +39,7 @@ struct choice_survey {
     uint64_t checkpoint_sequence; // of the oldest segment that is not covered by the checkpoint
     size_t held_segments;         // in use, with live bytes or not covered
     uint64_t live_bytes;          // in all of them
+    size_t waiting_segments;      // that the cleaner empties from one checkpoint to the next
     bool is_full;                 // growth is refused or soon will be: every slot counts
 };
 

@@ -25,13 +25,19 @@ static uint64_t foldable_bytes(const struct store *store) {
     return sealed_lsn > begin_lsn ? sealed_lsn - begin_lsn : 0;
 }
 
-static uint64_t count_empty(const struct store *store) {
+// Segments without live bytes that begin before `end_lsn`.
+static uint64_t count_empty(const struct store *store, uint64_t end_lsn) {
     uint64_t count = 0;
     for (size_t i = log_segment_count(store->log); i-- > 0;) {
         const struct log_segment_use segment = log_segment_at(store->log, i);
-        count += segment.is_covered && keyspace_live_bytes(store->keyspace, segment.slot) == 0;
+        if (segment.sequence * log_segment_bytes(store->log) >= end_lsn) continue;
+        count += keyspace_live_bytes(store->keyspace, segment.slot) == 0;
     }
     return count;
+}
+
+static uint64_t count_covered_empty(const struct store *store) {
+    return count_empty(store, store->checkpoint.header.lsn);
 }
 
 // A segment is given back once what emptied it is covered, too. So what is empty now is counted
@@ -40,7 +46,7 @@ static void count_freeable(struct store *store) {
     struct store_folds *folds = &store->folds;
     const uint64_t sealed_lsn = log_sealed_lsn(store->log);
     if (sealed_lsn == folds->counted_lsn) return;
-    const uint64_t empty = count_empty(store);
+    const uint64_t empty = count_covered_empty(store);
     folds->freeable = num_min(folds->counted_empty, empty);
     folds->counted_empty = empty;
     folds->counted_lsn = sealed_lsn;
@@ -103,6 +109,7 @@ struct fold *store_fold_begin(struct store *store, int64_t now_ms) {
                                    .salt = draw_salt(store),
                                    .wall_ms = now_ms};
     folds->running = fold_new(&task);
+    log_expect_slots(store->log, (uint32_t)count_empty(store, log_sealed_lsn(store->log)));
     scrub_note_fold(store->scrub);
     folds->begun_ms = now_ms;
     folds->begun_lsn = log_sealed_lsn(store->log);
@@ -140,7 +147,7 @@ static void install(struct store *store, struct fold *fold) {
     const struct log_checkpoint checkpoint = state_log_checkpoint(&store->checkpoint);
     log_checkpoint_done(store->log, &checkpoint);
     folds->freeable = 0;
-    folds->counted_empty = count_empty(store);
+    folds->counted_empty = count_covered_empty(store);
     folds->counted_lsn = log_sealed_lsn(store->log);
     scrub_note_checkpoint(store->scrub);
     store_note_checkpoint_bytes(store);
@@ -158,6 +165,7 @@ void store_fold_end(struct store *store, struct fold *fold, enum err err, const 
     struct store_folds *folds = &store->folds;
     must(folds->running == fold);
     folds->running = NULL;
+    log_expect_slots(store->log, 0);
     folds->last_took_ms = now_ms - folds->begun_ms;
     folds->last_figures = fold_figures(fold);
     if (err != ERR_NONE) {

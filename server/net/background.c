@@ -136,8 +136,8 @@ void background_step(struct server *server) {
 }
 
 void background_start(struct server *server) {
+    fold_if_wanted(server); // first: while it runs fewer slots are wanted
     slot_maker_start(&server->slot_maker, engine_now_ms(server->engine));
-    fold_if_wanted(server);
 }
 
 void background_read(struct server *server) {

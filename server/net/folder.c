@@ -34,7 +34,7 @@ static void note_held(struct folder *folder, int64_t used_at_begin) {
 static void run(void *arg) {
     struct folder *folder = arg;
     const int64_t used_at_begin = mem_thread_used();
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); // a wish
+    if (!folder->is_hurried) (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); // a wish
     const struct clock clock = clock_system();
     bool is_done = false;
     while (!is_done) {

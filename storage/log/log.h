@@ -189,6 +189,9 @@ struct log_slots;
 // NULL when there are as many as there should be, one is being made, or the last try failed less
 // than a second ago.
 struct log_slots *log_slots_begin(struct log *log, int64_t now_ms);
+// So many segments will probably be given back soon: slots beyond the first ahead are not made for
+// the time till then. 0: none.
+void log_expect_slots(struct log *log, uint32_t count);
 // Any thread: creates, writes zeros, syncs file and directory; or removes one file and syncs the
 // directory.
 enum err log_slots_run(struct log_slots *job);

@@ -21,10 +21,25 @@ static uint32_t slots_for(const struct log *log, size_t bytes) {
     return (uint32_t)((bytes + segment_room(log) - 1) / segment_room(log));
 }
 
-uint32_t log_slots_wanted(const struct log *log) {
-    const uint32_t wanted =
-        log->options.slots_ahead + slots_for(log, log->options.reserve_bytes) + 1;
+// The slots ahead are the reserve, too: log_prepare leaves it in them and in the rest of the
+// current segment, whatever else there is.
+static uint32_t slots_wanted(const struct log *log, uint32_t ahead) {
+    const uint32_t reserve = slots_for(log, log->options.reserve_bytes);
+    const uint32_t wanted = (uint32_t)num_max(ahead, num_max(reserve, 1)) + 1;
     return (uint32_t)num_max(wanted, log->slots_needed);
+}
+
+uint32_t log_slots_wanted(const struct log *log) {
+    return slots_wanted(log, log->options.slots_ahead);
+}
+
+bool log_has_slots(const struct log *log) {
+    return log->ready_count >= slots_wanted(log, 1) &&
+           log->ready_count + log->slots_coming >= log_slots_wanted(log);
+}
+
+void log_expect_slots(struct log *log, uint32_t count) {
+    log->slots_coming = count;
 }
 
 void log_note_slots_peak(struct log *log) {

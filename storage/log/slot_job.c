@@ -89,7 +89,7 @@ static bool ends_unfinished(const struct log *log) {
 
 struct log_slots *log_slots_begin(struct log *log, int64_t now_ms) {
     if (log->slot_job != NULL || log->is_broken || now_ms < log->retry_slots_ms) return NULL;
-    if (log->ready_count >= log_slots_wanted(log)) {
+    if (log_has_slots(log)) {
         log->slots_needed = 0;
         log->is_full = MUTANT(FULL_FOR_EVER) && log->is_full;
         log->is_at_disk_max = false;

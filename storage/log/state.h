@@ -143,6 +143,7 @@ struct log {
 
     struct log_slots *slot_job;
     uint32_t slots_needed; // ready slots the last frame that had to wait asked for
+    uint32_t slots_coming; // see log_expect_slots
     int64_t retry_slots_ms;
     bool is_full;
     bool is_at_disk_max;  // full because of the option
@@ -187,6 +188,7 @@ void log_image_trim(struct log *log); // gives one back that the tail has too ma
 
 // Ready slots that the log wants to have.
 uint32_t log_slots_wanted(const struct log *log);
+bool log_has_slots(const struct log *log); // as many as wanted, or nearly and others are coming
 // To be called when more slots are in use or wanted than before.
 void log_note_slots_peak(struct log *log);
 
