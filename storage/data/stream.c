@@ -9,6 +9,7 @@
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
 #include "storage/data/stream_chunk.h"
+#include "storage/data/stream_snapshot.h"
 #include "storage/data/stream_state.h"
 
 enum {
@@ -63,6 +64,7 @@ void stream_free(struct stream *stream, void (*release)(void *context, struct bl
                  void *context) {
     if (stream == NULL) return;
     for (struct stream_chunk *chunk = stream->head; chunk != NULL;) {
+        stream_unshare(stream->shares, chunk);
         for (size_t i = 0; i < chunk->count; i++) {
             struct blob payload = stream_chunk_get(chunk, i).payload;
             release(context, &payload);
@@ -71,6 +73,7 @@ void stream_free(struct stream *stream, void (*release)(void *context, struct bl
         mem_free(chunk);
         chunk = next;
     }
+    stream_shares_end(stream->shares);
     tree_deinit(&stream->chunks);
     struct tree_cursor cursor = tree_at(&stream->groups, 0);
     for (const void *at; (at = tree_get(&stream->groups, &cursor)) != NULL; tree_step(&cursor))
@@ -189,6 +192,7 @@ static void unindex_chunk(struct stream *stream, struct stream_chunk *chunk) {
 
 static struct stream_chunk *resize_chunk(struct stream *stream, struct stream_chunk *chunk,
                                          size_t cap) {
+    stream_unshare(stream->shares, chunk); // it goes
     unindex_chunk(stream, chunk);
     const bool is_packing = stream->packing == chunk;
     stream->slots -= chunk->cap;
@@ -205,6 +209,7 @@ static struct stream_chunk *resize_chunk(struct stream *stream, struct stream_ch
 static bool open_tail(struct stream *stream, struct stream_id id) {
     struct stream_chunk *tail = stream->tail;
     if (tail != NULL && stream_chunk_takes(tail, id)) {
+        stream_unshare(stream->shares, tail);
         if (stream_chunk_make_room(tail)) return false;
         const size_t cap = stream_chunk_better_cap(tail);
         if (cap > tail->cap) {
@@ -271,6 +276,8 @@ static size_t pack_chunk(struct stream *stream, struct stream_chunk *chunk, size
     if (room <= PACK_VACANT || !stream_chunk_takes(chunk, stream_chunk_id(next, 0))) return 0;
     const size_t cap = stream_chunk_cap_for(chunk->count + num_min(room, next->count));
     if (cap > chunk->cap) chunk = resize_chunk(stream, chunk, cap);
+    stream_unshare(stream->shares, chunk);
+    stream_unshare(stream->shares, next);
     // Chunks are found by their last ids: one that may become empty is out of the index before.
     const bool may_go = num_min(count, room) >= next->count;
     if (may_go) unindex_chunk(stream, next);
@@ -318,6 +325,7 @@ static void pass_node_on(struct stream *stream, struct stream_chunk *chunk, size
 
 static void remove_at(struct stream *stream, struct stream_chunk *chunk, size_t at,
                       struct stream_entry *gone) {
+    stream_unshare(stream->shares, chunk);
     *gone = stream_chunk_get(chunk, at);
     if (gone->begins_node) pass_node_on(stream, chunk, at);
     stream->len--;
@@ -347,6 +355,7 @@ bool stream_delete(struct stream *stream, struct stream_id id, struct blob *gone
 struct blob stream_replace(struct stream *stream, struct stream_id id, struct blob payload) {
     const struct stream_cursor cursor = stream_seek(stream, id);
     must(cursor.chunk != NULL && stream_id_equal(stream_chunk_id(cursor.chunk, cursor.at), id));
+    stream_unshare(stream->shares, cursor.chunk);
     // NOLINTNEXTLINE(performance-no-int-to-ptr): as above.
     return stream_chunk_replace((struct stream_chunk *)(uintptr_t)cursor.chunk, cursor.at,
                                 &payload);

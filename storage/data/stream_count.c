@@ -1,8 +1,49 @@
-// What a trim takes, what a group has read and has yet to read: Redis' rules, and stream_check.
+// How many entries a range has; what a trim takes, what a group has read and has yet to read:
+// Redis' rules; and stream_check.
 #include "proto/base/must.h"
+#include "proto/base/num.h"
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
 #include "storage/data/stream_state.h"
+
+// ---- ranges
+
+struct stream_cursor stream_range_begin(const struct stream *stream,
+                                        const struct stream_range *range) {
+    return range->is_backward ? stream_seek_behind(stream, range->to)
+                              : stream_seek(stream, range->from);
+}
+
+// Entries from one place to another, which is not before it; `max` at most.
+static size_t count_forward(struct stream_cursor from, const struct stream_cursor *to, size_t max) {
+    size_t count = 0;
+    for (; from.chunk != to->chunk && count < max; from.at = 0) {
+        count += from.chunk->count - from.at;
+        from.chunk = from.chunk->next;
+    }
+    if (from.chunk == to->chunk) count += to->at - from.at;
+    return num_min(count, max);
+}
+
+static size_t count_backward(struct stream_cursor from, const struct stream_cursor *to,
+                             size_t max) {
+    size_t count = 0;
+    while (from.chunk != to->chunk && count < max) {
+        count += from.at;
+        from.chunk = from.chunk == NULL ? from.stream->tail : from.chunk->prev;
+        from.at = from.chunk->count;
+    }
+    if (from.chunk == to->chunk) count += from.at - to->at;
+    return num_min(count, max);
+}
+
+size_t stream_range_count(const struct stream *stream, const struct stream_range *range) {
+    const size_t max = range->max < stream->len ? (size_t)range->max : stream->len;
+    if (max == 0 || stream_id_compare(range->from, range->to) > 0) return 0;
+    const struct stream_cursor low = stream_seek(stream, range->from);
+    const struct stream_cursor high = stream_seek_behind(stream, range->to);
+    return range->is_backward ? count_backward(high, &low, max) : count_forward(low, &high, max);
+}
 
 // ---- trimming
 
@@ -23,12 +64,8 @@ static size_t trim_exactly(const struct stream *stream, const struct stream_trim
     if (!trim->by_id) {
         return stream->len > trim->max_len ? stream->len - (size_t)trim->max_len : 0;
     }
-    struct stream_cursor cursor = stream_seek(stream, STREAM_ID_MIN);
-    struct stream_entry entry;
-    size_t gone = 0;
-    while (stream_next(&cursor, &entry) && stream_id_compare(entry.id, trim->min_id) < 0)
-        gone++;
-    return gone;
+    struct stream_range range = {.to = trim->min_id, .max = UINT64_MAX};
+    return stream_id_decrement(&range.to) ? stream_range_count(stream, &range) : 0;
 }
 
 size_t stream_trim_count(const struct stream *stream, const struct stream_trim *trim) {
