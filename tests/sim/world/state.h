@@ -114,7 +114,7 @@ struct world {
     unsigned slots_ahead;
     size_t tail_bytes;
     size_t cold_read_cache_bytes;
-    size_t snapshot_min; // elements of a list that a reply shares
+    size_t snapshot_min; // elements or entries that a reply shares
     uint64_t recovered;  // frames this process found
     bool is_stopping;    // SHUTDOWN was asked for
     bool is_broken;      // the log is: some steps more, then the process ends
