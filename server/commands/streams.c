@@ -117,7 +117,8 @@ void streams_answer_range(struct call *call, const struct stream *stream,
     const size_t count = stream_range_count(stream, range);
     reply_array(&call->reply, count);
     if (count > 0 && call_wants_snapshot(call, count)) {
-        call_reply_snapshot(call, &entries_kind, stream_snapshot_new(stream, range), count);
+        struct stream_snapshot *snapshot = stream_snapshot_new(stream, range, count);
+        call_reply_snapshot(call, &entries_kind, snapshot, count);
         return;
     }
     struct stream_cursor cursor = stream_range_begin(stream, range);

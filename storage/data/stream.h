@@ -85,7 +85,7 @@ struct stream_range {
 // Before the first of them in that direction: stream_next or stream_prev leads through them.
 struct stream_cursor stream_range_begin(const struct stream *stream,
                                         const struct stream_range *range);
-// How many they are. Costs a step per chunk, not per entry.
+// How many they are. Costs a step per chunk, not per entry; nothing when it is the whole stream.
 size_t stream_range_count(const struct stream *stream, const struct stream_range *range);
 
 // How many entries, from the first, a trim drops (Redis' rules for nodes and LIMIT).

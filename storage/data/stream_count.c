@@ -42,6 +42,7 @@ size_t stream_range_count(const struct stream *stream, const struct stream_range
     if (max == 0 || stream_id_compare(range->from, range->to) > 0) return 0;
     const struct stream_cursor low = stream_seek(stream, range->from);
     const struct stream_cursor high = stream_seek_behind(stream, range->to);
+    if (low.chunk == stream->head && low.at == 0 && high.chunk == NULL) return max; // all of it
     return range->is_backward ? count_backward(high, &low, max) : count_forward(low, &high, max);
 }
 

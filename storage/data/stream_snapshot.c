@@ -8,6 +8,8 @@
 #include "proto/base/num.h"
 #include "storage/data/stream_state.h"
 
+enum { PARTS_FIRST = 32 };
+
 struct part {
     struct stream_chunk *chunk; // as it was; a shared one does not change
     bool is_own;                // a copy, with copies of HEAP payloads
@@ -22,7 +24,7 @@ struct stream_snapshot {
     size_t part;       // that it is in
     size_t part_count; // all that come behind are read from their first entry
     size_t own_bytes;
-    struct part parts[]; // in the order of reading
+    struct part *parts; // in the order of reading
 };
 
 // ---- copies
@@ -122,33 +124,34 @@ static const struct stream_chunk *first_chunk(const struct stream *stream,
     return cursor.chunk;
 }
 
-static size_t count_parts(const struct stream_chunk *chunk, size_t entries, bool is_backward) {
-    size_t parts = 0;
-    for (size_t seen = 0; seen < entries; parts++) {
+// One walk: in a stream of ten millions each chunk is out of every cache.
+static void add_parts(struct stream_snapshot *snapshot, const struct stream_chunk *chunk) {
+    const size_t entries = snapshot->at + snapshot->left;
+    size_t cap = 0;
+    for (size_t seen = 0; seen < entries; chunk = neighbour(chunk, snapshot->is_backward)) {
         must(chunk != NULL);
+        if (snapshot->part_count == cap) {
+            cap = cap == 0 ? PARTS_FIRST : 2 * cap;
+            snapshot->parts = mem_realloc(snapshot->parts, cap * sizeof snapshot->parts[0]);
+        }
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): only to leave const behind
+        struct stream_chunk *shared = (struct stream_chunk *)(uintptr_t)chunk;
+        snapshot->parts[snapshot->part_count++] = (struct part){.chunk = shared};
         seen += chunk->count;
-        chunk = neighbour(chunk, is_backward);
     }
-    return parts;
+    snapshot->parts =
+        mem_realloc(snapshot->parts, snapshot->part_count * sizeof snapshot->parts[0]);
 }
 
 struct stream_snapshot *stream_snapshot_new(const struct stream *stream,
-                                            const struct stream_range *range) {
+                                            const struct stream_range *range, size_t count) {
     size_t at;
-    const size_t count = stream_range_count(stream, range);
     const struct stream_chunk *chunk = first_chunk(stream, range, &at);
     must(count > 0);
-    const size_t parts = count_parts(chunk, at + count, range->is_backward);
-    struct stream_snapshot *snapshot =
-        mem_zalloc(sizeof *snapshot + parts * sizeof snapshot->parts[0]);
-    snapshot->is_backward = range->is_backward;
-    snapshot->left = count;
-    snapshot->at = at;
-    snapshot->part_count = parts;
-    for (size_t i = 0; i < parts; i++, chunk = neighbour(chunk, range->is_backward)) {
-        // NOLINTNEXTLINE(performance-no-int-to-ptr): only to leave const behind
-        snapshot->parts[i].chunk = (struct stream_chunk *)(uintptr_t)chunk;
-    }
+    struct stream_snapshot *snapshot = mem_alloc(sizeof *snapshot);
+    *snapshot =
+        (struct stream_snapshot){.is_backward = range->is_backward, .left = count, .at = at};
+    add_parts(snapshot, chunk);
     // Who shares is no part of what the stream is.
     // NOLINTNEXTLINE(performance-no-int-to-ptr): as above
     struct stream *shared = (struct stream *)(uintptr_t)stream;
@@ -169,6 +172,7 @@ void stream_snapshot_free(struct stream_snapshot *snapshot) {
             at = &(*at)->next;
         *at = snapshot->next;
     }
+    mem_free(snapshot->parts);
     mem_free(snapshot);
 }
 

@@ -17,10 +17,10 @@
 
 struct stream_snapshot;
 
-// The entries of the range, of which there are some, in its direction. Changes nothing that anybody
-// else sees.
+// The entries of the range, in its direction. `count`: what stream_range_count says, more than 0.
+// Changes nothing that anybody else sees.
 struct stream_snapshot *stream_snapshot_new(const struct stream *stream,
-                                            const struct stream_range *range);
+                                            const struct stream_range *range, size_t count);
 void stream_snapshot_free(struct stream_snapshot *snapshot); // NULL is fine
 size_t stream_snapshot_left(const struct stream_snapshot *snapshot);
 // Lends the payloads of the entries that come next but `skip`; at most `max`, fewer where a chunk

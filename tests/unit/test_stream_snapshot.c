@@ -197,7 +197,7 @@ static void shoot(struct scene *scene, struct shot *shot) {
         return;
     }
     *shot = (struct shot){
-        .snapshot = stream_snapshot_new(scene->stream, &range), .rows = rows, .len = count};
+        .snapshot = stream_snapshot_new(scene->stream, &range, count), .rows = rows, .len = count};
 }
 
 static void put_down(struct shot *shot) {
@@ -299,7 +299,7 @@ static void a_snapshot_shares_until_the_stream_changes(void **state) {
     enum { LEN = 100000, CHUNK_BYTES = 4096 };
     struct stream *stream = stream_of(LEN);
     const struct stream_range all = {.to = STREAM_ID_MAX, .max = UINT64_MAX};
-    struct stream_snapshot *snapshot = stream_snapshot_new(stream, &all);
+    struct stream_snapshot *snapshot = stream_snapshot_new(stream, &all, LEN);
     const size_t shared = stream_snapshot_memory(snapshot);
     assert_true(shared < 17 * (size_t)(LEN / STREAM_CHUNK_CAP + 2));
     for (int i = 0; i < 1000; i++) {
