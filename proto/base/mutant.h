@@ -139,7 +139,8 @@
     /* cold reads */                                                                                                      \
     X(COLD_COMMAND_FORGOTTEN,       "cold",     "a command whose bytes have been read is not executed again")                        \
     X(REPLY_SLOT_NOT_HELD,          "cold",     "a segment is written over while a reply still needs its values")             \
-    X(SNAPSHOT_FOLLOWS_LIST,        "cold",     "a long reply shows what its list has become meanwhile")
+    X(SNAPSHOT_FOLLOWS_LIST,        "cold",     "a long reply shows what its list has become meanwhile")                    \
+    X(STREAM_CHUNK_NOT_COPIED,      "cold",     "a long reply shows what its stream has become meanwhile")
 // clang-format on
 
 #ifdef ACKD_MUTANTS

@@ -239,11 +239,23 @@ static bool foresee(struct call *call, const struct streams_read *read, struct f
 
 // ---- answering and delivering
 
+// New ones are neighbours in the stream.
+static void answer_new(struct call *call, const struct source *source, const struct picks *picks) {
+    const size_t count = picks_count(picks);
+    const struct stream_range range = {
+        .from = picks_at(picks, 0)->id, .to = picks_at(picks, count - 1)->id, .max = count};
+    streams_answer_range(call, source->place.stream, &range);
+}
+
 static void answer_picks(struct call *call, const struct streams_read *read,
                          const struct source *source, const struct picks *picks) {
     const bool is_wide = source->is_new && read->has_claim;
     if (call->reply.version == RESP2) reply_array(&call->reply, 2);
     reply_bulk(&call->reply, source->place.at.key);
+    if (source->is_new && !is_wide && picks_count(picks) > 0) {
+        answer_new(call, source, picks);
+        return;
+    }
     reply_array(&call->reply, picks_count(picks));
     for (size_t i = 0; i < picks_count(picks); i++) {
         const struct pick *pick = picks_at(picks, i);

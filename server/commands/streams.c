@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "server/commands/handlers.h"
+#include "storage/data/stream_snapshot.h"
 
 // ---- shared
 
@@ -53,14 +55,19 @@ static void write_fields(struct reply *reply, struct slice payload, enum err err
     }
 }
 
-static void write_entry(struct reply *reply, struct slice payload, enum err err,
-                        const void *extra) {
-    struct stream_id id;
+static void write_entry_of(struct reply *reply, struct stream_id id, struct slice payload,
+                           enum err err) {
     char text[STREAMS_ID_TEXT_MAX];
-    memcpy(&id, extra, sizeof id);
     reply_array(reply, 2);
     reply_bulk(reply, slice_of(text, streams_format_id(text, id)));
     write_fields(reply, payload, err, NULL);
+}
+
+static void write_entry(struct reply *reply, struct slice payload, enum err err,
+                        const void *extra) {
+    struct stream_id id;
+    memcpy(&id, extra, sizeof id);
+    write_entry_of(reply, id, payload, err);
 }
 
 static const struct outbox_form fields_form = {.write = write_fields};
@@ -75,6 +82,54 @@ void streams_answer_fields(struct call *call, const struct blob *payload) {
 void streams_answer_entry(struct call *call, const struct stream_entry *entry) {
     call_reply_payload(call, &entry_form, &entry->payload, &entry->id);
 }
+
+// ---- many entries: shared with the stream, and listed when they leave
+
+static size_t entries_read(const void *snapshot, size_t skip, struct blob *out, size_t max) {
+    return stream_snapshot_read(snapshot, skip, out, max);
+}
+
+static void entries_write(const void *snapshot, size_t skip, struct reply *reply,
+                          struct slice payload, enum err err) {
+    write_entry_of(reply, stream_snapshot_id(snapshot, skip), payload, err);
+}
+
+static void entries_take(void *snapshot) {
+    stream_snapshot_take(snapshot);
+}
+
+static size_t entries_memory(const void *snapshot) {
+    return stream_snapshot_memory(snapshot);
+}
+
+static void entries_free(void *snapshot) {
+    stream_snapshot_free(snapshot);
+}
+
+static const struct call_snapshot_kind entries_kind = {.read = entries_read,
+                                                       .write = entries_write,
+                                                       .take = entries_take,
+                                                       .memory = entries_memory,
+                                                       .free = entries_free};
+
+void streams_answer_range(struct call *call, const struct stream *stream,
+                          const struct stream_range *range) {
+    const size_t count = stream_range_count(stream, range);
+    reply_array(&call->reply, count);
+    if (count > 0 && call_wants_snapshot(call, count)) {
+        struct stream_snapshot *snapshot = stream_snapshot_new(stream, range, count);
+        call_reply_snapshot(call, &entries_kind, snapshot, count);
+        return;
+    }
+    struct stream_cursor cursor = stream_range_begin(stream, range);
+    struct stream_entry entry;
+    for (size_t i = 0; i < count; i++) {
+        must(range->is_backward ? stream_prev(&cursor, &entry) : stream_next(&cursor, &entry));
+        streams_answer_entry(call, &entry);
+    }
+}
+
+// ---- how long an entry is in a reply
 
 // Written aside: nothing else knows how long it gets.
 static uint64_t fields_bytes(struct slice payload, struct slice against) {
@@ -111,44 +166,6 @@ enum call_result cmd_xlen(struct call *call) {
     return CALL_DONE;
 }
 
-struct range {
-    struct stream_id from;
-    struct stream_id to;
-    bool is_backward;
-    uint64_t count;
-};
-
-static bool range_has(const struct range *range, struct stream_id id) {
-    return stream_id_compare(id, range->from) >= 0 && stream_id_compare(id, range->to) <= 0;
-}
-
-static struct stream_cursor range_begin(const struct stream *stream, const struct range *range) {
-    return range->is_backward ? stream_seek_behind(stream, range->to)
-                              : stream_seek(stream, range->from);
-}
-
-static bool range_step(struct stream_cursor *cursor, const struct range *range,
-                       struct stream_entry *out) {
-    const bool is_there = range->is_backward ? stream_prev(cursor, out) : stream_next(cursor, out);
-    return is_there && range_has(range, out->id);
-}
-
-// Counted first: a reply says how much it holds before it says what.
-static void answer_range(struct call *call, const struct stream *stream,
-                         const struct range *range) {
-    struct stream_entry entry;
-    struct stream_cursor cursor = range_begin(stream, range);
-    uint64_t found = 0;
-    while (found < range->count && range_step(&cursor, range, &entry)) {
-        found++;
-    }
-    reply_array(&call->reply, found);
-    cursor = range_begin(stream, range);
-    for (uint64_t i = 0; i < found && range_step(&cursor, range, &entry); i++) {
-        streams_answer_entry(call, &entry);
-    }
-}
-
 static bool read_range_count(struct call *call, uint64_t *out) {
     int64_t count = -1;
     *out = UINT64_MAX;
@@ -164,18 +181,18 @@ static bool read_range_count(struct call *call, uint64_t *out) {
 }
 
 static enum call_result range_of(struct call *call, bool is_backward) {
-    struct range range = {.is_backward = is_backward};
+    struct stream_range range = {.is_backward = is_backward};
     const struct stream *stream;
     if (!streams_arg_lower(call, is_backward ? 3 : 2, &range.from)) return CALL_DONE;
     if (!streams_arg_upper(call, is_backward ? 2 : 3, &range.to)) return CALL_DONE;
-    if (!read_range_count(call, &range.count)) return CALL_DONE;
+    if (!read_range_count(call, &range.max)) return CALL_DONE;
     if (!streams_find(call, call->argv[1], &stream)) return CALL_DONE;
     if (stream == NULL) {
         reply_array(&call->reply, 0);
-    } else if (range.count == 0) {
+    } else if (range.max == 0) {
         reply_null_array(&call->reply);
     } else {
-        answer_range(call, stream, &range);
+        streams_answer_range(call, stream, &range);
     }
     return CALL_DONE;
 }

@@ -27,6 +27,11 @@ void streams_answer_fields(struct call *call, const struct blob *payload);
 // Answers an entry: its id, then its fields and values.
 void streams_answer_entry(struct call *call, const struct stream_entry *entry);
 
+// Answers the entries of a range as one array. Many are shared with the stream, chunk by chunk, and
+// listed when they leave (call_reply_snapshot).
+void streams_answer_range(struct call *call, const struct stream *stream,
+                          const struct stream_range *range);
+
 // How many bytes streams_answer_entry takes: for MAXSIZE. Fewer when it is not known yet
 // (call->is_cold).
 size_t streams_entry_bytes(struct call *call, const struct stream_entry *entry);

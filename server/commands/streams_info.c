@@ -77,13 +77,9 @@ static void answer_short(struct call *call, const struct stream *stream) {
 // ---- in full
 
 static void answer_entries(struct call *call, const struct stream *stream, size_t count) {
-    struct stream_cursor cursor = stream_seek(stream, STREAM_ID_MIN);
-    struct stream_entry entry;
+    const struct stream_range range = {.to = STREAM_ID_MAX, .max = count};
     reply_bulk_str(&call->reply, "entries");
-    reply_array(&call->reply, num_min(count, stream_len(stream)));
-    for (size_t i = 0; i < count && stream_next(&cursor, &entry); i++) {
-        streams_answer_entry(call, &entry);
-    }
+    streams_answer_range(call, stream, &range);
 }
 
 static void answer_group_pending(struct call *call, const struct group *group, size_t count) {

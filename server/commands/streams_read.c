@@ -4,6 +4,7 @@
 // resolved before it waits: it waits with ids in their place, and so misses no entry that is added
 // before it is tried. Many readers may wait for one stream: an entry is shown to all of them.
 #include "proto/base/mem.h"
+#include "proto/base/must.h"
 #include "server/commands/handlers.h"
 #include "server/commands/streams.h"
 
@@ -64,22 +65,32 @@ struct budget { // over all streams
 
 static bool budget_takes(struct call *call, struct budget *budget,
                          const struct stream_entry *entry) {
-    if (budget->count == 0) return false;
-    if (budget->is_measured) {
-        const size_t bytes = streams_entry_bytes(call, entry);
-        if (bytes > budget->bytes && budget->is_begun) return false;
-        budget->bytes -= bytes < budget->bytes ? bytes : budget->bytes;
-    }
+    const size_t bytes = streams_entry_bytes(call, entry);
+    if (bytes > budget->bytes && budget->is_begun) return false;
+    budget->bytes -= bytes < budget->bytes ? bytes : budget->bytes;
     budget->is_begun = true;
-    budget->count--;
     return true;
 }
 
-static struct stream_cursor cursor_of(const struct reading *reading) {
-    struct stream_id from = reading->after;
-    // Behind the greatest id there is nothing, and its seek finds nothing either.
-    if (!stream_id_increment(&from)) return stream_seek_behind(reading->stream, STREAM_ID_MAX);
-    return stream_seek(reading->stream, from);
+// The entries behind the id it was given, `max` of them. False: behind the greatest id there is
+// nothing.
+static bool range_of(const struct reading *reading, uint64_t max, struct stream_range *out) {
+    *out = (struct stream_range){.from = reading->after, .to = STREAM_ID_MAX, .max = max};
+    return stream_id_increment(&out->from);
+}
+
+// How many of the range are shown: counted one by one only where their bytes count.
+static uint64_t count_range(struct call *call, struct budget *budget, const struct stream *stream,
+                            const struct stream_range *range) {
+    if (!budget->is_measured) return stream_range_count(stream, range);
+    struct stream_cursor cursor = stream_range_begin(stream, range);
+    struct stream_entry entry;
+    uint64_t count = 0;
+    while (count < range->max && stream_next(&cursor, &entry) &&
+           budget_takes(call, budget, &entry)) {
+        count++;
+    }
+    return count;
 }
 
 // Counts what each stream has to show; returns how many streams have something.
@@ -90,17 +101,15 @@ static size_t count_readings(struct call *call, const struct streams_read *read,
         .bytes = read->max_bytes,
         .is_measured = read->max_bytes > 0,
     };
+    const uint64_t most = read->count == 0 ? UINT64_MAX : read->count;
     size_t streams = 0;
     for (size_t i = 0; i < read->key_count; i++) {
         struct reading *reading = &readings[i];
-        const uint64_t most = read->count == 0 ? UINT64_MAX : read->count;
-        if (reading->stream == NULL) continue;
-        struct stream_cursor cursor = cursor_of(reading);
-        struct stream_entry entry;
-        while (reading->count < most && stream_next(&cursor, &entry) &&
-               budget_takes(call, &budget, &entry)) {
-            reading->count++;
-        }
+        struct stream_range range;
+        const uint64_t max = budget.count < most ? budget.count : most;
+        if (reading->stream == NULL || !range_of(reading, max, &range)) continue;
+        reading->count = count_range(call, &budget, reading->stream, &range);
+        budget.count -= reading->count;
         if (reading->count > 0) streams++;
     }
     return streams;
@@ -109,14 +118,11 @@ static size_t count_readings(struct call *call, const struct streams_read *read,
 // ---- answering
 
 static void answer_reading(struct call *call, struct slice key, const struct reading *reading) {
-    struct stream_cursor cursor = cursor_of(reading);
-    struct stream_entry entry;
+    struct stream_range range;
+    must(range_of(reading, reading->count, &range));
     if (call->reply.version == RESP2) reply_array(&call->reply, 2);
     reply_bulk(&call->reply, key);
-    reply_array(&call->reply, reading->count);
-    for (uint64_t i = 0; i < reading->count && stream_next(&cursor, &entry); i++) {
-        streams_answer_entry(call, &entry);
-    }
+    streams_answer_range(call, reading->stream, &range);
 }
 
 // RESP3: a map; RESP2: an array of pairs.

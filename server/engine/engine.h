@@ -84,7 +84,7 @@ struct engine_options {
     const struct clock *clock;            // times single commands; NULL: every command takes 0 us
     const struct engine_witness *witness; // NULL but in tests
     uint64_t seed;
-    size_t snapshot_min; // elements of a list that a reply shares; 0: the usual
+    size_t snapshot_min; // elements or entries that a reply shares; 0: the usual
     int64_t wall_us;     // now
     int64_t monotonic_us;
 };

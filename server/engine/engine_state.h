@@ -20,7 +20,7 @@ enum {
     ENGINE_WAKES_PER_TURN = 256,   // ready keys served before the clients have their turn again
     ENGINE_MEMORY_SAMPLE_BYTES = 1 << 20, // written since the last look at the memory in use
     ENGINE_MEMORY_RECHECK_US = 1000,      // when full: look again at most this often
-    ENGINE_SNAPSHOT_MIN = 4096,           // elements of a list that a reply shares, not lists
+    ENGINE_SNAPSHOT_MIN = 4096,           // elements or entries that a reply shares, not lists
     ENGINE_SWEEP_MS = 1000,               // idle clients are looked at this often
     ENGINE_TRIM_IDLE_MS = 2000,           // a client quiet for so long gives its buffers back
     // Segments that the log has given up and only replies in outboxes hold: a client that has taken

@@ -9,6 +9,7 @@
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
 #include "storage/data/stream_chunk.h"
+#include "storage/data/stream_snapshot.h"
 #include "storage/data/stream_state.h"
 
 enum {
@@ -63,6 +64,7 @@ void stream_free(struct stream *stream, void (*release)(void *context, struct bl
                  void *context) {
     if (stream == NULL) return;
     for (struct stream_chunk *chunk = stream->head; chunk != NULL;) {
+        stream_unshare(stream->shares, chunk);
         for (size_t i = 0; i < chunk->count; i++) {
             struct blob payload = stream_chunk_get(chunk, i).payload;
             release(context, &payload);
@@ -71,6 +73,7 @@ void stream_free(struct stream *stream, void (*release)(void *context, struct bl
         mem_free(chunk);
         chunk = next;
     }
+    stream_shares_end(stream->shares);
     tree_deinit(&stream->chunks);
     struct tree_cursor cursor = tree_at(&stream->groups, 0);
     for (const void *at; (at = tree_get(&stream->groups, &cursor)) != NULL; tree_step(&cursor))
@@ -189,6 +192,7 @@ static void unindex_chunk(struct stream *stream, struct stream_chunk *chunk) {
 
 static struct stream_chunk *resize_chunk(struct stream *stream, struct stream_chunk *chunk,
                                          size_t cap) {
+    stream_unshare(stream->shares, chunk); // it goes
     unindex_chunk(stream, chunk);
     const bool is_packing = stream->packing == chunk;
     stream->slots -= chunk->cap;
@@ -205,6 +209,7 @@ static struct stream_chunk *resize_chunk(struct stream *stream, struct stream_ch
 static bool open_tail(struct stream *stream, struct stream_id id) {
     struct stream_chunk *tail = stream->tail;
     if (tail != NULL && stream_chunk_takes(tail, id)) {
+        stream_unshare(stream->shares, tail);
         if (stream_chunk_make_room(tail)) return false;
         const size_t cap = stream_chunk_better_cap(tail);
         if (cap > tail->cap) {
@@ -271,6 +276,8 @@ static size_t pack_chunk(struct stream *stream, struct stream_chunk *chunk, size
     if (room <= PACK_VACANT || !stream_chunk_takes(chunk, stream_chunk_id(next, 0))) return 0;
     const size_t cap = stream_chunk_cap_for(chunk->count + num_min(room, next->count));
     if (cap > chunk->cap) chunk = resize_chunk(stream, chunk, cap);
+    stream_unshare(stream->shares, chunk);
+    stream_unshare(stream->shares, next);
     // Chunks are found by their last ids: one that may become empty is out of the index before.
     const bool may_go = num_min(count, room) >= next->count;
     if (may_go) unindex_chunk(stream, next);
@@ -318,6 +325,7 @@ static void pass_node_on(struct stream *stream, struct stream_chunk *chunk, size
 
 static void remove_at(struct stream *stream, struct stream_chunk *chunk, size_t at,
                       struct stream_entry *gone) {
+    stream_unshare(stream->shares, chunk);
     *gone = stream_chunk_get(chunk, at);
     if (gone->begins_node) pass_node_on(stream, chunk, at);
     stream->len--;
@@ -347,6 +355,7 @@ bool stream_delete(struct stream *stream, struct stream_id id, struct blob *gone
 struct blob stream_replace(struct stream *stream, struct stream_id id, struct blob payload) {
     const struct stream_cursor cursor = stream_seek(stream, id);
     must(cursor.chunk != NULL && stream_id_equal(stream_chunk_id(cursor.chunk, cursor.at), id));
+    stream_unshare(stream->shares, cursor.chunk);
     // NOLINTNEXTLINE(performance-no-int-to-ptr): as above.
     return stream_chunk_replace((struct stream_chunk *)(uintptr_t)cursor.chunk, cursor.at,
                                 &payload);
@@ -383,75 +392,4 @@ void stream_set_ids(struct stream *stream, const struct stream_ids *ids) {
     stream->max_deleted_id = ids->max_deleted;
     stream->entries_added = ids->entries_added;
     stream->node_added = ids->node_added;
-}
-
-// ---- groups
-
-size_t stream_group_count(const struct stream *stream) {
-    return tree_count(&stream->groups);
-}
-
-const struct group *stream_group_at(const struct stream *stream, size_t rank) {
-    const struct tree_cursor cursor = tree_at(&stream->groups, rank);
-    return group_of(tree_get(&stream->groups, &cursor));
-}
-
-struct group *stream_group_for_change(const struct stream *stream, struct slice name) {
-    const void *element = tree_find(&stream->groups, NULL, &name);
-    return element == NULL ? NULL : group_of(element);
-}
-
-const struct group *stream_group(const struct stream *stream, struct slice name) {
-    return stream_group_for_change(stream, name);
-}
-
-struct group *stream_add_group(struct stream *stream, struct slice name) {
-    struct group *group = group_new(name);
-    must(tree_insert(&stream->groups, NULL, &name, &group));
-    return group;
-}
-
-void stream_remove_group(struct stream *stream, struct group *group) {
-    const struct slice name = group_name(group);
-    must(tree_remove(&stream->groups, NULL, &name, NULL));
-    group_free(group);
-}
-
-bool stream_is_referenced(const struct stream *stream, struct stream_id id) {
-    for (size_t i = 0; i < stream_group_count(stream); i++) {
-        const struct group *group = stream_group_at(stream, i);
-        if (stream_id_compare(group_last_id(group), id) < 0) return true;
-        if (group_find(group, id, NULL)) return true;
-    }
-    return false;
-}
-
-// ---- idempotent producers
-
-struct idmp *stream_idmp_state(const struct stream *stream) {
-    return stream->idmp;
-}
-
-struct idmp *stream_idmp_for_change(struct stream *stream) {
-    if (stream->idmp == NULL) stream->idmp = idmp_new();
-    return stream->idmp;
-}
-
-struct stream_idmp stream_idmp(const struct stream *stream) {
-    const struct idmp *idmp = stream->idmp;
-    if (idmp == NULL) {
-        return (struct stream_idmp){.duration_s = STREAM_IDMP_DURATION_S,
-                                    .max_size = STREAM_IDMP_MAXSIZE};
-    }
-    return (struct stream_idmp){.duration_s = idmp_duration_s(idmp),
-                                .max_size = idmp_max_size(idmp),
-                                .producers = idmp_producers(idmp),
-                                .ids = idmp_ids(idmp),
-                                .ids_added = idmp_ids_added(idmp),
-                                .ids_duplicates = idmp_duplicates(idmp)};
-}
-
-bool stream_idmp_find(const struct stream *stream, struct slice producer, struct slice id,
-                      int64_t now_ms, struct stream_id *out) {
-    return stream->idmp != NULL && idmp_find(stream->idmp, producer, id, now_ms, out);
 }

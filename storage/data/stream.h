@@ -75,6 +75,19 @@ struct stream_cursor stream_seek_behind(const struct stream *stream, struct stre
 bool stream_next(struct stream_cursor *cursor, struct stream_entry *out); // false: none follows
 bool stream_prev(struct stream_cursor *cursor, struct stream_entry *out); // false: none before
 
+// The entries with ids of [from, to] in a direction, the first `max` of them.
+struct stream_range {
+    struct stream_id from;
+    struct stream_id to;
+    bool is_backward; // the greatest first
+    uint64_t max;
+};
+// Before the first of them in that direction: stream_next or stream_prev leads through them.
+struct stream_cursor stream_range_begin(const struct stream *stream,
+                                        const struct stream_range *range);
+// How many they are. Costs a step per chunk, not per entry; nothing when it is the whole stream.
+size_t stream_range_count(const struct stream *stream, const struct stream_range *range);
+
 // How many entries, from the first, a trim drops (Redis' rules for nodes and LIMIT).
 struct stream_trim {
     bool by_id;              // MINID; else MAXLEN

@@ -165,6 +165,14 @@ size_t stream_chunk_find(const struct stream_chunk *chunk, struct stream_id id) 
     return low;
 }
 
+struct stream_chunk *stream_chunk_copy(const struct stream_chunk *chunk) {
+    const size_t cap = stream_chunk_cap_for(chunk->count);
+    struct stream_chunk *fresh = chunk_of_cap(cap, chunk->base_ms, chunk->seq_high);
+    copy_row(fresh, 0, chunk, 0, chunk->count);
+    fresh->count = chunk->count;
+    return fresh;
+}
+
 bool stream_chunk_make_room(struct stream_chunk *chunk) {
     if (chunk->start + chunk->count < chunk->cap) return true;
     // Sliding is worth it only when it makes room for many.

@@ -48,6 +48,10 @@ size_t stream_chunk_find(const struct stream_chunk *chunk, struct stream_id id);
 // and can hold; says how many. The next one may be empty afterwards.
 size_t stream_chunk_pull(struct stream_chunk *chunk, struct stream_chunk *next, size_t count);
 
+// The same entries, in a chunk of the smallest size, without neighbours. HEAP payloads are those of
+// the original still: whoever keeps the copy longer replaces them.
+struct stream_chunk *stream_chunk_copy(const struct stream_chunk *chunk);
+
 // Room for one more at the end, without another chunk: slides or says no.
 bool stream_chunk_make_room(struct stream_chunk *chunk);
 // The smallest size that holds so many.

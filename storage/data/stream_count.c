@@ -1,8 +1,49 @@
-// What a trim takes, what a group has read and has yet to read: Redis' rules, and stream_check.
+// How many entries a range has; what a trim takes, by Redis' rules; and stream_check.
 #include "proto/base/must.h"
+#include "proto/base/num.h"
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
 #include "storage/data/stream_state.h"
+
+// ---- ranges
+
+struct stream_cursor stream_range_begin(const struct stream *stream,
+                                        const struct stream_range *range) {
+    return range->is_backward ? stream_seek_behind(stream, range->to)
+                              : stream_seek(stream, range->from);
+}
+
+// Entries from one place to another, which is not before it; `max` at most.
+static size_t count_forward(struct stream_cursor from, const struct stream_cursor *to, size_t max) {
+    size_t count = 0;
+    for (; from.chunk != to->chunk && count < max; from.at = 0) {
+        count += from.chunk->count - from.at;
+        from.chunk = from.chunk->next;
+    }
+    if (from.chunk == to->chunk) count += to->at - from.at;
+    return num_min(count, max);
+}
+
+static size_t count_backward(struct stream_cursor from, const struct stream_cursor *to,
+                             size_t max) {
+    size_t count = 0;
+    while (from.chunk != to->chunk && count < max) {
+        count += from.at;
+        from.chunk = from.chunk == NULL ? from.stream->tail : from.chunk->prev;
+        from.at = from.chunk->count;
+    }
+    if (from.chunk == to->chunk) count += from.at - to->at;
+    return num_min(count, max);
+}
+
+size_t stream_range_count(const struct stream *stream, const struct stream_range *range) {
+    const size_t max = range->max < stream->len ? (size_t)range->max : stream->len;
+    if (max == 0 || stream_id_compare(range->from, range->to) > 0) return 0;
+    const struct stream_cursor low = stream_seek(stream, range->from);
+    const struct stream_cursor high = stream_seek_behind(stream, range->to);
+    if (low.chunk == stream->head && low.at == 0 && high.chunk == NULL) return max; // all of it
+    return range->is_backward ? count_backward(high, &low, max) : count_forward(low, &high, max);
+}
 
 // ---- trimming
 
@@ -23,12 +64,8 @@ static size_t trim_exactly(const struct stream *stream, const struct stream_trim
     if (!trim->by_id) {
         return stream->len > trim->max_len ? stream->len - (size_t)trim->max_len : 0;
     }
-    struct stream_cursor cursor = stream_seek(stream, STREAM_ID_MIN);
-    struct stream_entry entry;
-    size_t gone = 0;
-    while (stream_next(&cursor, &entry) && stream_id_compare(entry.id, trim->min_id) < 0)
-        gone++;
-    return gone;
+    struct stream_range range = {.to = trim->min_id, .max = UINT64_MAX};
+    return stream_id_decrement(&range.to) ? stream_range_count(stream, &range) : 0;
 }
 
 size_t stream_trim_count(const struct stream *stream, const struct stream_trim *trim) {
@@ -46,60 +83,6 @@ size_t stream_trim_count(const struct stream *stream, const struct stream_trim *
         gone += entries;
     }
     return gone;
-}
-
-// ---- counting what was read
-
-// Whether an entry from `id` on may have been deleted: then counting on from there goes wrong.
-static bool has_holes_from(const struct stream *stream, struct stream_id id) {
-    if (stream->len == 0 || stream_id_is_zero(stream->max_deleted_id)) return false;
-    if (stream_id_compare(stream_first_id(stream), stream->max_deleted_id) > 0) return false;
-    return stream_id_compare(id, stream->max_deleted_id) <= 0;
-}
-
-int64_t stream_entries_until(const struct stream *stream, struct stream_id id) {
-    const int64_t added = (int64_t)stream->entries_added;
-    if (added == 0) return 0;
-    const int to_last = stream_id_compare(id, stream->last_id);
-    if (stream->len == 0 && to_last <= 0) return added;
-    if (!stream_id_is_zero(id) && stream_id_compare(id, stream->max_deleted_id) < 0) {
-        return GROUP_ENTRIES_UNKNOWN;
-    }
-    if (to_last == 0) return added;
-    if (to_last > 0) return GROUP_ENTRIES_UNKNOWN;
-    const struct stream_id first = stream_first_id(stream);
-    if (!stream_id_is_zero(stream->max_deleted_id) &&
-        stream_id_compare(stream->max_deleted_id, first) >= 0) {
-        return GROUP_ENTRIES_UNKNOWN;
-    }
-    const int to_first = stream_id_compare(id, first);
-    const int64_t before_first = added - (int64_t)stream->len;
-    if (to_first > 0) return GROUP_ENTRIES_UNKNOWN;
-    return to_first == 0 ? before_first + 1 : before_first;
-}
-
-void stream_read_on(const struct stream *stream, struct stream_id *last_id, int64_t *entries_read,
-                    struct stream_id id) {
-    if (stream_id_compare(id, *last_id) <= 0) return;
-    if (*entries_read != GROUP_ENTRIES_UNKNOWN &&
-        stream_id_compare(*last_id, stream_first_id(stream)) >= 0 &&
-        !has_holes_from(stream, *last_id)) {
-        // Where a client said that a group has read more than it has, it ends at what was added.
-        if ((uint64_t)*entries_read < stream->entries_added) *entries_read += 1;
-    } else if (stream->entries_added > 0) {
-        *entries_read = stream_entries_until(stream, id);
-    }
-    *last_id = id;
-}
-
-int64_t stream_lag(const struct stream *stream, const struct group *group) {
-    const int64_t added = (int64_t)stream->entries_added;
-    if (added == 0) return 0;
-    int64_t read = group_entries_read(group);
-    if (read == GROUP_ENTRIES_UNKNOWN || has_holes_from(stream, group_last_id(group))) {
-        read = stream_entries_until(stream, group_last_id(group));
-    }
-    return read == GROUP_ENTRIES_UNKNOWN ? GROUP_ENTRIES_UNKNOWN : added - read;
 }
 
 // ---- checking

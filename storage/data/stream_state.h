@@ -20,11 +20,12 @@ struct stream {
     struct stream_id max_deleted_id;
     uint64_t entries_added;
     size_t nodes;
-    struct stream_node node;    // the last one
-    struct stream_id node_base; // the first that was added to it
-    uint32_t node_added;        // how many were; 0: there is no node to go on with
-    struct tree groups;         // pointers, by name
-    struct idmp *idmp;          // NULL until a producer or XCFGSET needs it
+    struct stream_node node;      // the last one
+    struct stream_id node_base;   // the first that was added to it
+    uint32_t node_added;          // how many were; 0: there is no node to go on with
+    struct tree groups;           // pointers, by name
+    struct idmp *idmp;            // NULL until a producer or XCFGSET needs it
+    struct stream_shares *shares; // stream_snapshot.h; NULL: there never was a snapshot
 };
 
 #endif

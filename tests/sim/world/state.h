@@ -7,6 +7,7 @@
 //   crew.c     jobs of a consumer group
 //   folds.c    checkpoints, made meanwhile       cleaning.c  the cleaner, likewise
 //   scrubbing.c  the scrub, likewise, and on copies that rot
+//   plots.c    rows of commands that chance alone would hardly draw
 #ifndef ACKD_TESTS_SIM_WORLD_STATE_H
 #define ACKD_TESTS_SIM_WORLD_STATE_H
 
@@ -114,7 +115,7 @@ struct world {
     unsigned slots_ahead;
     size_t tail_bytes;
     size_t cold_read_cache_bytes;
-    size_t snapshot_min; // elements of a list that a reply shares
+    size_t snapshot_min; // elements or entries that a reply shares
     uint64_t recovered;  // frames this process found
     bool is_stopping;    // SHUTDOWN was asked for
     bool is_broken;      // the log is: some steps more, then the process ends
@@ -220,6 +221,15 @@ void peer_write(struct peer *peer, struct slice reply, uint64_t frames);
 void peers_carry(struct world *world, bool all);
 void peer_wait_begin(struct world *world, struct peer *peer, const struct call *call);
 void peer_wait_end(struct peer *peer);
+
+// ---- plots.c
+
+void plot_rivalry(struct world *world);                       // before the disk gets full
+void plot_rivalry_on(struct world *world, struct peer *peer); // when it is
+void plot_full_disk(struct world *world);
+void plot_kill(struct world *world);
+void plot_held_values(struct world *world);
+void plot_held_entries(struct world *world);
 
 // ---- witness.c
 

@@ -177,6 +177,7 @@ static void tell(struct world *world, enum engine_seen what, const struct call *
 // From the log's image or, without a call that might fail, from the disk.
 void witness_read(void *context, const struct blob *blob, char *into) {
     const struct world *world = context;
+    if (blob_len(blob) == 0) return; // an empty element: `into` may be nowhere
     const struct slice resident = store_resident(world->store, blob);
     if (resident.data != NULL) {
         memcpy(into, resident.data, resident.len);

@@ -78,109 +78,6 @@ static bool spoils_jobs(const struct workload_command *command) {
     return false;
 }
 
-enum { WORDS_MAX = 8, RIVALS = 4, HELD_KEYS = 3, FILLERS = 24, FILLER_BYTES = 12000 };
-
-static void say_words(struct peer *peer, const char *line) {
-    struct slice argv[WORDS_MAX];
-    size_t argc = 0;
-    while (*line != '\0' && argc < WORDS_MAX) {
-        const size_t len = strcspn(line, " ");
-        argv[argc++] = slice_of(line, len);
-        line += len;
-        if (*line == ' ') line++;
-    }
-    peer_say(peer, argv, argc);
-}
-
-static struct peer *find_idle(struct world *world) {
-    for (unsigned tries = 0; tries < WORLD_PEERS; tries++) {
-        struct peer *peer = &world->peers[rng_below(&world->rng, WORLD_PEERS)];
-        const bool is_silent = peer->out_at == peer->out.len && peer->wait.command == NULL;
-        if (peer->client != NULL && peer->worker == NULL && is_silent) return peer;
-    }
-    return NULL;
-}
-
-// A waiter that the log has no room for is served when there is room again. It has to wait before
-// the disk is full, and be woken, when it is, by a command that adds nothing.
-static void begin_rivalry(struct world *world) {
-    for (unsigned i = 0; i < RIVALS; i++) {
-        char line[80];
-        struct peer *owner = find_idle(world);
-        if (owner == NULL) return;
-        snprintf(line, sizeof line, "RPUSH idle:%u a b", i);
-        say_words(owner, "SELECT 0");
-        say_words(owner, line);
-        peer_send(world, owner, SIZE_MAX);
-        struct peer *rival = find_idle(world);
-        if (rival == NULL) return;
-        snprintf(line, sizeof line, "BLMOVE wanted:%u taken LEFT RIGHT 0", i);
-        say_words(rival, "SELECT 0");
-        say_words(rival, line);
-        peer_send(world, rival, SIZE_MAX);
-    }
-}
-
-// What is left of the disk is used up at once, before a crash makes an end of the waiting.
-static void use_up_room(struct world *world) {
-    struct peer *peer = find_idle(world);
-    if (peer == NULL) return;
-    struct buf value = {0};
-    for (unsigned i = 0; i < FILLER_BYTES; i++)
-        buf_append_byte(&value, 'f');
-    for (unsigned i = 0; i < FILLERS; i++) {
-        const struct slice argv[] = {SLICE("SET"), SLICE("filler"), buf_slice(&value)};
-        peer_say(peer, argv, 3);
-    }
-    buf_deinit(&value);
-    peer_send(world, peer, SIZE_MAX);
-}
-
-static void say_rivalry(struct world *world, struct peer *peer) {
-    const unsigned long long i = rng_below(&world->rng, RIVALS);
-    char line[80];
-    say_words(peer, "SELECT 0");
-    snprintf(line, sizeof line, "RENAME idle:%llu wanted:%llu", i, i);
-    say_words(peer, line);
-}
-
-// Who waits is killed, and at once there is something for him: he must not get it.
-static void kill_a_waiter(struct world *world) {
-    struct peer *killer = find_idle(world);
-    struct peer *victim = &world->peers[rng_below(&world->rng, WORLD_PEERS)];
-    char line[80];
-    if (killer == NULL || victim->client == NULL || victim->worker != NULL) return;
-    if (victim->wait.command == NULL || victim->wait.command->group != GROUP_LIST) return;
-    const struct slice push[] = {SLICE("RPUSH"), victim->wait.argv[1], SLICE("for-nobody")};
-    snprintf(line, sizeof line, "SELECT %u", victim->wait.db);
-    say_words(killer, line);
-    snprintf(line, sizeof line, "CLIENT KILL ID %llu", (unsigned long long)victim->client->id);
-    say_words(killer, line);
-    peer_say(killer, push, 3);
-    peer_send(world, killer, SIZE_MAX);
-}
-
-// Who asks for much and reads nothing: the segments of what it asked for may be emptied, given up
-// and wanted meanwhile. What it asks for first is poured; the rest stays where it lies.
-static void hold_values(struct world *world) {
-    struct peer *peer = find_idle(world);
-    if (!world_has(world, WORLD_STALL) || peer == NULL) return;
-    char line[80];
-    say_words(peer, "SELECT 0");
-    say_words(peer, "MGET s:0 s:1 s:2 s:3");
-    say_words(peer, "MGET s:0 s:1 s:2 s:3");
-    snprintf(line, sizeof line, "LRANGE l:%llu 0 -1",
-             (unsigned long long)rng_below(&world->rng, HELD_KEYS));
-    say_words(peer, line);
-    peer->reading = READING_NOTHING;
-    peer_send(world, peer, SIZE_MAX);
-    struct peer *other = find_idle(world);
-    if (other == NULL || !world_chance(world, 3)) return;
-    say_words(other, "SELECT 0");
-    say_words(other, "DEL s:0 s:1 s:2 s:3");
-    peer_send(world, other, SIZE_MAX);
-}
-
 static void say_something(struct world *world, struct peer *peer) {
     if (peer->worker != NULL) {
         worker_next(world, peer);
@@ -188,7 +85,7 @@ static void say_something(struct world *world, struct peer *peer) {
     }
     if (peer->out.len > OUT_MAX) return;
     if (world->is_growth_refused && world_chance(world, 6)) {
-        say_rivalry(world, peer);
+        plot_rivalry_on(world, peer);
         return;
     }
     uint64_t commands = world_chance(world, 4) ? 1 + rng_below(&world->rng, PIPELINE_MAX) : 1;
@@ -201,8 +98,9 @@ static void say_something(struct world *world, struct peer *peer) {
 }
 
 static void act_client(struct world *world) {
-    if (world_chance(world, 40)) kill_a_waiter(world);
-    if (world_chance(world, 60)) hold_values(world);
+    if (world_chance(world, 40)) plot_kill(world);
+    if (world_chance(world, 60)) plot_held_values(world);
+    if (world_chance(world, 80)) plot_held_entries(world);
     struct peer *peer = &world->peers[rng_below(&world->rng, WORLD_PEERS)];
     if (peer->client == NULL) {
         peer_connect(world, peer);
@@ -255,9 +153,9 @@ static void act_tick(struct world *world) {
 static void act_full(struct world *world) {
     if (!world_has(world, WORLD_FULL)) return;
     if (!world->is_full) {
-        begin_rivalry(world);
+        plot_rivalry(world);
         machine_fill_disk(world);
-        if (world_chance(world, 2)) use_up_room(world);
+        if (world_chance(world, 2)) plot_full_disk(world);
         world->figures->faults++;
     } else {
         machine_make_room(world);
