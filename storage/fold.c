@@ -76,8 +76,10 @@ struct fold *fold_new(const struct fold_task *task) {
     struct fold *fold = mem_zalloc(sizeof *fold);
     fold->task = *task;
     fold->figures.slices = task->slices;
-    fold->space =
-        (struct blob_space){.context = fold, .lsn_at = space_lsn_at, .locate = space_locate};
+    fold->space = (struct blob_space){.context = fold,
+                                      .lsn_at = space_lsn_at,
+                                      .locate = space_locate,
+                                      .span_bytes = task->format->segment_bytes};
     const struct dump_sink sink = {.context = fold, .effect = put_effect, .is_checkpoint = true};
     fold->dump = dump_new(&sink);
     return fold;
