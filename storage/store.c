@@ -70,6 +70,7 @@ static uint64_t store_key_count(const struct store *store) {
 
 // ---- opening
 
+// Opens the log and makes a keyspace for it; what an earlier attempt has loaded is gone.
 static enum err open_log(struct store *store, const struct store_options *options,
                          struct fault *fault) {
     const enum err err = log_open(&store->log, store->vfs, &options->log, fault);
@@ -78,6 +79,8 @@ static enum err open_log(struct store *store, const struct store_options *option
                                        .lsn_at = space_lsn_at,
                                        .locate = space_locate,
                                        .span_bytes = log_segment_bytes(store->log)};
+    if (store->keyspace != NULL && MUTANT(HALF_LOADED_STATE_KEPT)) return ERR_NONE;
+    keyspace_free(store->keyspace);
     // Every database the format can name exists: a log written with more databases than are
     // configured today must still be readable. Which of them a client may SELECT is the engine's
     // business.
@@ -109,9 +112,7 @@ static enum err begin_with_older(struct store *store, struct state_checkpoint *o
     if (state_verify(store->vfs, &store->checkpoint, &damage) != ERR_CORRUPT) return ERR_CORRUPT;
     (void)fault_set(fault, ERR_CORRUPT, "%s", damage.text);
     if (state_verify(store->vfs, older, NULL) != ERR_NONE) return ERR_CORRUPT;
-    keyspace_free(store->keyspace);
     log_close(store->log);
-    store->keyspace = NULL;
     store->log = NULL;
     struct fault cause = {0};
     enum err err = open_log(store, options, &cause);

@@ -3,6 +3,7 @@
 // about one (its form, the end of the meta, a place in another segment) is left to take_value,
 // which knows all and refuses what must be refused.
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/data/effect_apply.h"
 
@@ -129,7 +130,8 @@ static size_t take_nears(struct apply *apply, struct blob *out, size_t count) {
         if (next == NULL) break;
         const uint64_t lsn = near_lsn + (folded >> 1 ^ (0 - (folded & 1))) * META_NEAR_STEP;
         const uint64_t offset = lsn - span.lsn;
-        if (offset >= span.bytes || offset % PAYLOAD_ALIGN != 0) break;
+        const bool is_beyond = offset >= span.bytes && !MUTANT(NEAR_LEAVES_SPAN);
+        if (is_beyond || offset % PAYLOAD_ALIGN != 0) break;
         out[taken] = blob_of_ref(span.slot, (uint32_t)offset, (size_t)len, load_u32le(next));
         near_lsn = lsn + num_align_up(len, PAYLOAD_ALIGN);
         at = next + sizeof(uint32_t);
@@ -152,7 +154,6 @@ enum err apply_take_values(struct apply *apply, struct blob *out, size_t count, 
     *taken = at;
     return err;
 }
-
 
 enum err apply_take_bytes(struct apply *apply, struct slice *out) {
     struct meta_value value;
