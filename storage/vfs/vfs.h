@@ -59,8 +59,9 @@ struct vfs_ops {
     enum err (*list)(struct vfs *vfs, void (*visit)(void *context, const char *name),
                      void *context);
     enum err (*sync_dir)(struct vfs *vfs);
-    enum err (*lock)(struct vfs *vfs,
-                     const char *name); // exclusive until the vfs is closed; ERR_LOCKED
+    // Exclusive until the vfs is closed, which may lock what it has locked. ERR_LOCKED: another
+    // has.
+    enum err (*lock)(struct vfs *vfs, const char *name);
     enum err (*space)(struct vfs *vfs, struct vfs_space *out);
     void (*free)(struct vfs *vfs);
 };
