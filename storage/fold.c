@@ -41,7 +41,10 @@ struct fold {
     unsigned db;                 // to be written next ...
     uint64_t cursor;             // ... from here on
 
-    struct state_writer *writer; // NULL before the first slice is to be written
+    struct state_writer *writer;  // NULL before the first slice is to be written
+    uint64_t paced_bytes;         // written when the step began, or paused
+    void (*pause)(void *context); // NULL: a long step is not interrupted
+    void *pause_context;
     struct dump *dump;
     struct buf meta;
     struct slice payloads[DUMP_ELEMENTS_MAX + 1];
@@ -76,8 +79,10 @@ struct fold *fold_new(const struct fold_task *task) {
     struct fold *fold = mem_zalloc(sizeof *fold);
     fold->task = *task;
     fold->figures.slices = task->slices;
-    fold->space =
-        (struct blob_space){.context = fold, .lsn_at = space_lsn_at, .locate = space_locate};
+    fold->space = (struct blob_space){.context = fold,
+                                      .lsn_at = space_lsn_at,
+                                      .locate = space_locate,
+                                      .span_bytes = task->format->segment_bytes};
     const struct dump_sink sink = {.context = fold, .effect = put_effect, .is_checkpoint = true};
     fold->dump = dump_new(&sink);
     return fold;
@@ -108,6 +113,11 @@ struct fold_figures fold_figures(const struct fold *fold) {
     struct fold_figures figures = fold->figures;
     if (fold->writer != NULL) figures.bytes_written = state_writer_bytes(fold->writer);
     return figures;
+}
+
+void fold_set_pause(struct fold *fold, void (*pause)(void *context), void *context) {
+    fold->pause = pause;
+    fold->pause_context = context;
 }
 
 bool fold_has_made(const struct fold *fold) {
@@ -217,6 +227,10 @@ static void put_record(struct fold *fold, const struct effect *effect) {
     effect_encode(effect, &fold->space, &fold->meta, fold->payloads, &count);
     fold->write_err = state_writer_put(fold->writer, (uint8_t)effect->type, buf_slice(&fold->meta),
                                        fold->payloads, count, fold->fault);
+    const uint64_t written = state_writer_bytes(fold->writer);
+    if (written - fold->paced_bytes < STEP_BYTES || fold->pause == NULL) return;
+    fold->pause(fold->pause_context);
+    fold->paced_bytes = written;
 }
 
 static void put_effect(void *context, const struct effect *effect) {
@@ -283,6 +297,7 @@ static enum err step_write(struct fold *fold) {
     const enum err err = fold->writer == NULL ? open_writer(fold) : ERR_NONE;
     if (err != ERR_NONE) return err;
     const uint64_t from = state_writer_bytes(fold->writer);
+    fold->paced_bytes = from;
     for (unsigned buckets = 0; buckets < STEP_BUCKETS; buckets++) {
         fold->cursor = keyspace_scan(fold->keyspace, fold->db, fold->cursor, put_entry, fold);
         if (fold->write_err != ERR_NONE) return fold->write_err;

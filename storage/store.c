@@ -70,55 +70,90 @@ static uint64_t store_key_count(const struct store *store) {
 
 // ---- opening
 
-// The checkpoint to begin with: the newest one, verified; the one before it when the newest is
-// damaged, of which `newest_fault` tells then.
-static enum err find_checkpoint(struct store *store, struct fault *newest_fault,
-                                struct fault *fault) {
-    struct state_checkpoint found[STATE_FILES];
-    enum err err = state_find(store->vfs, log_format(store->log), found, fault);
-    if (err != ERR_NONE || !found[0].exists) return err;
-    unsigned chosen = 0;
-    err = state_verify(store->vfs, &found[0], newest_fault);
-    if (err == ERR_CORRUPT && found[1].exists &&
-        state_verify(store->vfs, &found[1], NULL) == ERR_NONE)
-        chosen = 1;
-    state_checkpoint_deinit(&found[1 - chosen]);
-    store->checkpoint = found[chosen];
-    if (err == ERR_NONE || chosen == 1) return ERR_NONE;
-    return fault_set(fault, err, "%s", newest_fault->text);
+// Opens the log and makes a keyspace for it; what an earlier attempt has loaded is gone.
+static enum err open_log(struct store *store, const struct store_options *options,
+                         struct fault *fault) {
+    const enum err err = log_open(&store->log, store->vfs, &options->log, fault);
+    if (err != ERR_NONE) return err;
+    store->space = (struct blob_space){.context = store,
+                                       .lsn_at = space_lsn_at,
+                                       .locate = space_locate,
+                                       .span_bytes = log_segment_bytes(store->log)};
+    if (store->keyspace != NULL && MUTANT(HALF_LOADED_STATE_KEPT)) return ERR_NONE;
+    keyspace_free(store->keyspace);
+    // Every database the format can name exists: a log written with more databases than are
+    // configured today must still be readable. Which of them a client may SELECT is the engine's
+    // business.
+    store->keyspace = keyspace_new(KEYSPACE_DATABASES_MAX, &store->space, options->seed);
+    return ERR_NONE;
 }
 
-static enum err adopt_checkpoint(struct store *store, struct progress *progress,
+// Puts the checkpoint in place of what the store has, and begins with it. ERR_CORRUPT: it, or the
+// log behind it, is damaged.
+static enum err begin_with(struct store *store, struct state_checkpoint *checkpoint,
+                           struct progress *progress, struct fault *fault) {
+    state_checkpoint_deinit(&store->checkpoint);
+    store->checkpoint = *checkpoint;
+    *checkpoint = (struct state_checkpoint){0};
+    enum err err = state_read_kept(store->vfs, &store->checkpoint, fault);
+    if (err != ERR_NONE) return err;
+    const struct log_checkpoint adopted = state_log_checkpoint(&store->checkpoint);
+    err = log_adopt(store->log, &adopted, fault);
+    if (err != ERR_NONE) return err;
+    return state_load(store->vfs, &store->checkpoint, store->keyspace, progress, fault);
+}
+
+// The newest checkpoint could not be loaded (ERR_CORRUPT, as `fault` says). If its file is damaged
+// and the one before it is not, begins with that one, in a log and keyspace that know nothing of
+// the newest; else it stays at ERR_CORRUPT.
+static enum err begin_with_older(struct store *store, struct state_checkpoint *older,
+                                 const struct store_options *options, struct fault *fault) {
+    struct fault damage = {0};
+    if (state_verify(store->vfs, &store->checkpoint, &damage) != ERR_CORRUPT) return ERR_CORRUPT;
+    (void)fault_set(fault, ERR_CORRUPT, "%s", damage.text);
+    if (state_verify(store->vfs, older, NULL) != ERR_NONE) return ERR_CORRUPT;
+    log_close(store->log);
+    store->log = NULL;
+    struct fault cause = {0};
+    enum err err = open_log(store, options, &cause);
+    if (err == ERR_NONE) err = begin_with(store, older, options->log.progress, &cause);
+    if (err == ERR_CORRUPT) return err;
+    if (err != ERR_NONE) return fault_set(fault, err, "%s", cause.text);
+    trace_event(store->trace, TRACE_WARNING, "store.checkpoint_passed_over",
+                "The newest checkpoint is damaged; the one before it and the log behind that "
+                "give the same state. Check the disk. (%s)",
+                damage.text);
+    return ERR_NONE;
+}
+
+// A checkpoint is verified while it is loaded: a start reads it once. Only when that fails the one
+// before it is looked at.
+static enum err adopt_checkpoint(struct store *store, const struct store_options *options,
                                  struct fault *fault) {
-    struct fault newest_fault = {0};
-    enum err err = find_checkpoint(store, &newest_fault, fault);
+    struct state_checkpoint found[STATE_FILES];
+    enum err err = state_find(store->vfs, log_format(store->log), found, fault);
     if (err != ERR_NONE) return err;
-    const struct log_checkpoint checkpoint = state_log_checkpoint(&store->checkpoint);
-    err = log_adopt(store->log, store->checkpoint.exists ? &checkpoint : NULL, fault);
-    if (err == ERR_CORRUPT && newest_fault.err != ERR_NONE)
-        return fault_set(fault, newest_fault.err, "%s", newest_fault.text);
-    if (err != ERR_NONE || !store->checkpoint.exists) return err;
-    err = state_load(store->vfs, &store->checkpoint, store->keyspace, progress, fault);
+    if (!found[0].exists) return log_adopt(store->log, NULL, fault);
+    err = begin_with(store, &found[0], options->log.progress, fault);
+    if (err == ERR_CORRUPT && found[1].exists)
+        err = begin_with_older(store, &found[1], options, fault);
+    state_checkpoint_deinit(&found[1]);
     if (err != ERR_NONE) return err;
-    if (newest_fault.err != ERR_NONE)
-        trace_event(store->trace, TRACE_WARNING, "store.checkpoint_passed_over",
-                    "The newest checkpoint is damaged; the one before it and the log behind that "
-                    "give the same state. Check the disk. (%s)",
-                    newest_fault.text);
     return state_confirm(store->vfs, &store->checkpoint, fault);
 }
 
-static enum err recover(struct store *store, struct progress *progress,
+static enum err recover(struct store *store, const struct store_options *options,
                         struct store_recovery *recovery, struct fault *fault) {
     struct replay replay = {.store = store, .fault = fault};
     const struct log_visitor visitor = {
         .context = &replay, .visit = replay_record, .relocate = effect_relocate};
-    enum err err = adopt_checkpoint(store, progress, fault);
+    enum err err = adopt_checkpoint(store, options, fault);
     if (err == ERR_NONE) err = log_recover(store->log, &visitor, &recovery->log, fault);
+    if (err != ERR_NONE) return err;
     store_note_checkpoint_bytes(store);
     recovery->generation = store->checkpoint.header.generation;
     recovery->frames = store->checkpoint.header.frames + recovery->log.frames;
-    return err;
+    return ERR_NONE;
 }
 
 enum err store_open(struct store **out, struct vfs *vfs, const struct store_options *options,
@@ -130,17 +165,11 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
     store->folds.seed = options->log.seed;
     store->folds.retry_ms = INT64_MIN;
     reads_init(&store->reads, options->cold_read_cache_bytes);
-    store->space =
-        (struct blob_space){.context = store, .lsn_at = space_lsn_at, .locate = space_locate};
-    // Every database the format can name exists: a log written with more databases than are
-    // configured today must still be readable. Which of them a client may SELECT is the engine's
-    // business.
-    store->keyspace = keyspace_new(KEYSPACE_DATABASES_MAX, &store->space, options->seed);
     must(options->databases <= KEYSPACE_DATABASES_MAX);
 
     *recovery = (struct store_recovery){0};
-    enum err err = log_open(&store->log, vfs, &options->log, fault);
-    if (err == ERR_NONE) err = recover(store, options->log.progress, recovery, fault);
+    enum err err = open_log(store, options, fault);
+    if (err == ERR_NONE) err = recover(store, options, recovery, fault);
     if (err != ERR_NONE) {
         store_close(store);
         return err;

@@ -107,9 +107,13 @@ bool store_wants_fold(struct store *store, int64_t now_ms);
 // NULL: one runs already, the log is broken, or there is nothing to cover.
 struct fold *store_fold_begin(struct store *store, int64_t now_ms);
 // Any thread, one at a time: a piece of the work, about a segment read or a MiB written (more for
-// one key of many MiB). `is_done`: no further step; also after an error. ERR_IO, ERR_NO_SPACE,
-// ERR_CORRUPT (a segment or the last checkpoint rotted): nothing is lost.
+// one key of many MiB: fold_set_pause). `is_done`: no further step; also after an error. ERR_IO,
+// ERR_NO_SPACE, ERR_CORRUPT (a segment or the last checkpoint rotted): nothing is lost.
 enum err fold_step(struct fold *fold, bool *is_done, struct fault *fault);
+// Before the first step: `pause` is called by a step, on its thread, for each MiB that it has
+// written and goes on after, so that who rests between steps can rest in a long one. It may look at
+// nothing of the fold.
+void fold_set_pause(struct fold *fold, void (*pause)(void *context), void *context);
 // Any thread, also while a step runs: it and the fold end soon, without a checkpoint.
 void fold_cancel(struct fold *fold);
 // After the last step (or instead of it, between two): installs the checkpoint or drops what there

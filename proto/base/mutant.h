@@ -75,6 +75,8 @@
     X(STATE_CHECKSUM_IGNORED,       "state",    "a checkpoint's blocks are believed without their checksums")             \
     X(STATE_OVER_NEWEST,            "state",    "the newest checkpoint's file is written over, not the other one")        \
     X(STATE_NOT_CONFIRMED,          "state",    "a checkpoint that was found is believed to be on disk")                  \
+    X(HALF_LOADED_STATE_KEPT,       "state",    "what was loaded of a damaged checkpoint stays beside the older one")     \
+    X(NEAR_LEAVES_SPAN,             "state",    "a row of references goes on beyond the segment it began in")             \
     X(FOLD_DROPS_EFFECT,            "fold",     "a fold passes over the removal of keys")                                 \
     X(FOLD_KEEPS_TOO_LITTLE,        "fold",     "the kept table misses a segment")                                        \
     X(FOLD_LSN_TOO_FAR,             "fold",     "replay begins behind a frame that was open at the fold's end")           \

@@ -26,6 +26,15 @@ static void rest(const struct folder *folder, int64_t us) {
     }
 }
 
+// As long as it has worked since the last rest.
+static void rest_in_turn(void *arg) {
+    struct folder *folder = arg;
+    const struct clock clock = clock_system();
+    const int64_t worked_us = clock_monotonic_us(&clock) - folder->rested_us;
+    rest(folder, worked_us < REST_MAX_US ? worked_us : REST_MAX_US);
+    folder->rested_us = clock_monotonic_us(&clock);
+}
+
 static void note_held(struct folder *folder, int64_t used_at_begin) {
     const int64_t held = mem_thread_used() - used_at_begin;
     atomic_store_explicit(&folder->held_bytes, held > 0 ? (uint64_t)held : 0, memory_order_relaxed);
@@ -36,14 +45,13 @@ static void run(void *arg) {
     const int64_t used_at_begin = mem_thread_used();
     if (!folder->is_hurried) (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); // a wish
     const struct clock clock = clock_system();
+    folder->rested_us = clock_monotonic_us(&clock);
+    if (!folder->is_hurried) fold_set_pause(folder->fold, rest_in_turn, folder);
     bool is_done = false;
     while (!is_done) {
-        const int64_t began_us = clock_monotonic_us(&clock);
         folder->err = fold_step(folder->fold, &is_done, &folder->fault);
         note_held(folder, used_at_begin);
-        const int64_t took_us = clock_monotonic_us(&clock) - began_us;
-        if (!folder->is_hurried && !is_done)
-            rest(folder, took_us < REST_MAX_US ? took_us : REST_MAX_US);
+        if (!folder->is_hurried && !is_done) rest_in_turn(folder);
     }
     uv_async_send(&folder->wake);
 }

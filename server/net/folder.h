@@ -17,6 +17,7 @@ struct folder {
     uv_thread_t thread;
     struct fold *fold; // the thread's while it runs; NULL: none
     bool is_hurried;   // no rests
+    int64_t rested_us; // the thread's: monotonic, of the end of its last rest
     atomic_bool is_stopped;
     _Atomic uint64_t held_bytes; // memory of the fold, after its last step
     enum err err;                // the thread's until it is done

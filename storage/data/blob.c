@@ -8,11 +8,8 @@
 #include "proto/base/num.h"
 
 enum {
-    KIND_BITS = 2,
     INLINE_LEN_MASK = 15,
-    HEAP_EDITED = 1 << KIND_BITS,
-    REF_LEN_LOW_BITS = 21,
-    REF_OFFSET_BITS = 23,
+    HEAP_EDITED = 1 << BLOB_KIND_BITS,
     INLINE_AT = 7, // where the nine bytes begin inside struct blob
     DOUBLING_MAX = 1 << 20,
 };
@@ -38,17 +35,16 @@ static bool is_edited(const struct blob *blob) {
     return blob_kind(blob) == BLOB_HEAP && (blob->tail & HEAP_EDITED) != 0;
 }
 
-size_t blob_len(const struct blob *blob) {
+size_t blob_held_len(const struct blob *blob) {
     switch (blob_kind(blob)) {
     case BLOB_NONE:
         return 0;
     case BLOB_INLINE:
-        return (blob->tail >> KIND_BITS) & INLINE_LEN_MASK;
+        return (blob->tail >> BLOB_KIND_BITS) & INLINE_LEN_MASK;
     case BLOB_HEAP:
         return heap_block(blob)->len;
     case BLOB_REF:
-        return (size_t)(blob->word & ((1 << REF_LEN_LOW_BITS) - 1)) |
-               (size_t)(blob->tail >> KIND_BITS) << REF_LEN_LOW_BITS;
+        break;
     }
     must_not_reach();
 }
@@ -73,7 +69,7 @@ struct blob blob_unpack(const void *from) {
 static struct blob blob_inline(struct slice s) {
     struct blob blob = {0};
     if (s.len > 0) memcpy((char *)&blob + INLINE_AT, s.data, s.len);
-    blob.tail = (uint16_t)((blob.tail & 0xFF00u) | (unsigned)s.len << KIND_BITS | BLOB_INLINE);
+    blob.tail = (uint16_t)((blob.tail & 0xFF00u) | (unsigned)s.len << BLOB_KIND_BITS | BLOB_INLINE);
     blob.hash = hash_payload(s);
     return blob;
 }
@@ -92,19 +88,6 @@ struct blob blob_of_bytes(struct slice s) {
     struct blob blob = blob_heap(s, s.len);
     blob.hash = hash_payload(s);
     return blob;
-}
-
-struct blob blob_of_ref(uint32_t slot, uint32_t offset, size_t len, uint32_t hash) {
-    must(slot <= BLOB_SLOT_MAX && offset <= BLOB_OFFSET_MAX && offset % 8 == 0);
-    must(len <= BLOB_LEN_MAX);
-    const uint64_t len_low = len & ((1 << REF_LEN_LOW_BITS) - 1);
-    const size_t len_high = len >> REF_LEN_LOW_BITS;
-    return (struct blob){
-        .word = (uint64_t)slot << (REF_OFFSET_BITS + REF_LEN_LOW_BITS) |
-                (uint64_t)(offset / 8) << REF_LEN_LOW_BITS | len_low,
-        .hash = hash,
-        .tail = (uint16_t)(len_high << KIND_BITS | BLOB_REF),
-    };
 }
 
 void blob_release(struct blob *blob) {
@@ -176,14 +159,9 @@ struct slice blob_bytes(const struct blob *blob) {
     must_not_reach();
 }
 
-uint32_t blob_slot(const struct blob *blob) {
-    must(blob_kind(blob) == BLOB_REF);
-    return (uint32_t)(blob->word >> (REF_OFFSET_BITS + REF_LEN_LOW_BITS));
-}
-
 uint32_t blob_offset(const struct blob *blob) {
     must(blob_kind(blob) == BLOB_REF);
-    return (uint32_t)(blob->word >> REF_LEN_LOW_BITS & ((1 << REF_OFFSET_BITS) - 1)) * 8;
+    return (uint32_t)(blob->word >> BLOB_REF_LEN_LOW_BITS & ((1 << BLOB_REF_OFFSET_BITS) - 1)) * 8;
 }
 
 size_t blob_memory(const struct blob *blob) {

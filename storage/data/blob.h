@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "proto/base/err.h"
+#include "proto/base/must.h"
 #include "proto/base/slice.h"
 
 enum {
@@ -24,6 +25,9 @@ enum {
     BLOB_SLOT_MAX = (1 << 20) - 1,   // 20 bits
     BLOB_OFFSET_MAX = (1 << 26) - 8, // 23 bits of units of 8 bytes
     BLOB_TAIL_SPARE = 1 << 7,        // bit of `tail` that no kind uses: whoever packs may mark it
+    BLOB_KIND_BITS = 2,
+    BLOB_REF_LEN_LOW_BITS = 21,
+    BLOB_REF_OFFSET_BITS = 23,
 };
 
 enum blob_kind { BLOB_NONE, BLOB_INLINE, BLOB_HEAP, BLOB_REF };
@@ -45,20 +49,43 @@ struct blob_space {
     void *context;
     uint64_t (*lsn_at)(void *context, uint32_t slot, uint32_t offset);
     bool (*locate)(void *context, uint64_t lsn, uint32_t *slot, uint32_t *offset);
+    // Where one lsn of a row of so many lies, there lie all: in its slot, in turn, the first at
+    // offset 0; a power of two, at most BLOB_OFFSET_MAX + 8. 0: each must be located.
+    uint64_t span_bytes;
 };
 
 static inline enum blob_kind blob_kind(const struct blob *blob) {
-    return (enum blob_kind)(blob->tail & 3);
+    return (enum blob_kind)(blob->tail & ((1 << BLOB_KIND_BITS) - 1));
 }
 
-size_t blob_len(const struct blob *blob);
+size_t blob_held_len(const struct blob *blob); // INLINE, HEAP; NONE: 0
+
+// Here, as is blob_slot, because whoever goes through a long list asks each element.
+static inline size_t blob_len(const struct blob *blob) {
+    if (blob_kind(blob) != BLOB_REF) return blob_held_len(blob);
+    return (size_t)(blob->word & ((1 << BLOB_REF_LEN_LOW_BITS) - 1)) |
+           (size_t)(blob->tail >> BLOB_KIND_BITS) << BLOB_REF_LEN_LOW_BITS;
+}
+
 uint32_t blob_hash(const struct blob *blob);         // right for edited strings too
 void blob_pack(const struct blob *blob, void *into); // BLOB_PACKED_BYTES
 struct blob blob_unpack(const void *from);
 
 struct blob blob_of_bytes(struct slice s); // INLINE or HEAP, owned by the caller
 // len <= BLOB_LEN_MAX, slot <= BLOB_SLOT_MAX, offset <= BLOB_OFFSET_MAX and a multiple of 8.
-struct blob blob_of_ref(uint32_t slot, uint32_t offset, size_t len, uint32_t hash);
+static inline struct blob blob_of_ref(uint32_t slot, uint32_t offset, size_t len, uint32_t hash) {
+    must(slot <= BLOB_SLOT_MAX && offset <= BLOB_OFFSET_MAX && offset % 8 == 0);
+    must(len <= BLOB_LEN_MAX);
+    const uint64_t len_low = len & ((1 << BLOB_REF_LEN_LOW_BITS) - 1);
+    const size_t len_high = len >> BLOB_REF_LEN_LOW_BITS;
+    return (struct blob){
+        .word = (uint64_t)slot << (BLOB_REF_OFFSET_BITS + BLOB_REF_LEN_LOW_BITS) |
+                (uint64_t)(offset / 8) << BLOB_REF_LEN_LOW_BITS | len_low,
+        .hash = hash,
+        .tail = (uint16_t)(len_high << BLOB_KIND_BITS | BLOB_REF),
+    };
+}
+
 // Frees a HEAP block; becomes NONE. Live bytes are the keyspace's business.
 void blob_release(struct blob *blob);
 
@@ -70,7 +97,10 @@ void blob_write(struct blob *blob, size_t offset, struct slice s); // a gap is f
 // The bytes of an INLINE or HEAP blob; lends from *blob (INLINE) or the heap block. Must not be a
 // REF.
 struct slice blob_bytes(const struct blob *blob);
-uint32_t blob_slot(const struct blob *blob);   // REF only
+static inline uint32_t blob_slot(const struct blob *blob) { // REF only
+    must(blob_kind(blob) == BLOB_REF);
+    return (uint32_t)(blob->word >> (BLOB_REF_OFFSET_BITS + BLOB_REF_LEN_LOW_BITS));
+}
 uint32_t blob_offset(const struct blob *blob); // REF only
 size_t blob_memory(const struct blob *blob);   // heap bytes beyond the struct
 

@@ -46,6 +46,21 @@ void chunk_read(const struct chunk *chunk, size_t at, size_t count, struct blob 
         out[i] = (struct blob){.word = words[i], .hash = hashes[i], .tail = tails[i]};
 }
 
+void chunk_write(struct chunk *chunk, size_t at, size_t count, const struct blob *blobs,
+                 bool backward) {
+    const size_t place = chunk->node.start + at;
+    uint64_t *words = chunk->words + place;
+    uint32_t *hashes = chunk_hashes(chunk) + place;
+    uint16_t *tails = chunk_tails(chunk) + place;
+    must(at + count <= chunk->node.count);
+    for (size_t i = 0; i < count; i++) {
+        const struct blob *blob = &blobs[backward ? count - 1 - i : i];
+        words[i] = blob->word;
+        hashes[i] = blob->hash;
+        tails[i] = blob->tail;
+    }
+}
+
 void chunk_slide(struct chunk *chunk, uint16_t start) {
     must(start + chunk->node.count <= chunk->node.cap);
     move_row(chunk, start, chunk->node.start, chunk->node.count);

@@ -66,6 +66,9 @@ static inline void chunk_put(struct chunk *chunk, size_t at, const struct blob *
 }
 
 void chunk_read(const struct chunk *chunk, size_t at, size_t count, struct blob *out);
+// Puts `count` elements, which the chunk counts already, in their order or backward.
+void chunk_write(struct chunk *chunk, size_t at, size_t count, const struct blob *blobs,
+                 bool backward);
 void chunk_slide(struct chunk *chunk, uint16_t start); // moves the row; start + count <= cap
 void chunk_insert(struct chunk *chunk, size_t at, const struct blob *blob); // count < cap
 void chunk_remove(struct chunk *chunk, size_t at);

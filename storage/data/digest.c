@@ -7,20 +7,25 @@
 #include "storage/data/keyspace.h"
 #include "storage/data/keyspace_state.h"
 
+enum { DIGESTED_AT_ONCE = 256 }; // elements of a list
+
 static uint64_t mix(uint64_t number) {
-    return hash_bytes(slice_of(&number, sizeof number), 0);
+    return hash_number(number);
 }
 
-static uint64_t blob_digest(const struct blob *blob) {
+static inline uint64_t blob_digest(const struct blob *blob) {
     return mix((uint64_t)blob_len(blob) << 32 | blob_hash(blob));
 }
 
 static uint64_t list_digest(const struct list *list) {
     uint64_t digest = list_len(list);
     struct list_cursor cursor = list_cursor_at(list, 0);
-    struct blob blob;
-    while (list_cursor_next(&cursor, &blob))
-        digest = mix(digest + 1) ^ blob_digest(&blob);
+    struct blob blobs[DIGESTED_AT_ONCE];
+    size_t count;
+    while ((count = list_cursor_read(&cursor, blobs, DIGESTED_AT_ONCE)) > 0) {
+        for (size_t i = 0; i < count; i++)
+            digest = mix(digest + 1) ^ blob_digest(&blobs[i]);
+    }
     return digest;
 }
 

@@ -12,110 +12,9 @@
 #include "storage/data/keyspace_state.h"
 
 enum {
-    PAYLOAD_ALIGN = 8,
+    PUSHED_AT_ONCE = 256,   // values of a LIST_PUSH taken before they are placed
     CHECKED_LIST_MAX = 512, // debug builds check lists up to this length after each change
 };
-
-// ---- values
-
-static bool take_payload(struct apply *apply, size_t len, struct slice *out) {
-    const struct slice payload = apply->record->payload;
-    if (len > payload.len - apply->payload_used) return false;
-    *out = slice_sub(payload, apply->payload_used, apply->payload_used + len);
-    const size_t padded = num_align_up(len, PAYLOAD_ALIGN);
-    if (padded > payload.len - apply->payload_used) return false;
-    apply->payload_used += padded;
-    return true;
-}
-
-static enum err take_ref(struct apply *apply, const struct meta_value *value, uint64_t lsn,
-                         struct blob *out) {
-    const struct blob_space *space = &apply->keyspace->space;
-    uint32_t slot;
-    uint32_t offset;
-    if (!space->locate(space->context, lsn, &slot, &offset)) {
-        return refuse(apply, "a reference leads out of the log");
-    }
-    if (slot > BLOB_SLOT_MAX || offset > BLOB_OFFSET_MAX || offset % PAYLOAD_ALIGN != 0) {
-        return refuse(apply, "a reference leads to no payload");
-    }
-    *out = blob_of_ref(slot, offset, value->len, value->hash);
-    return ERR_NONE;
-}
-
-static enum err take_near(struct apply *apply, const struct meta_value *value, struct blob *out) {
-    // Recovery moves references when it writes a batch again, and could not move these.
-    if (!apply->record->is_checkpoint) return refuse(apply, "a value that only checkpoints have");
-    const uint64_t lsn = apply->near_lsn + value->distance;
-    apply->near_lsn = lsn + num_align_up(value->len, PAYLOAD_ALIGN);
-    return take_ref(apply, value, lsn, out);
-}
-
-static enum err take_held(struct apply *apply, const struct meta_value *value, struct slice bytes,
-                          struct blob *out) {
-    *out = blob_of_bytes(bytes);
-    apply->out->held_bytes += bytes.len;
-    if (out->hash == value->hash) return ERR_NONE;
-    blob_release(out);
-    return refuse(apply, "a payload does not have the hash it was written with");
-}
-
-static enum err take_payload_value(struct apply *apply, const struct meta_value *value,
-                                   struct blob *out) {
-    const size_t at = apply->payload_used;
-    struct slice bytes;
-    if (!take_payload(apply, value->len, &bytes)) {
-        return refuse(apply, "the payload area is too short");
-    }
-    if (value->tag == TAG_HEAP || value->len <= BLOB_MEMORY_MAX) {
-        return take_held(apply, value, bytes, out);
-    }
-    const size_t offset = apply->record->payload_offset + at;
-    if (apply->record->is_checkpoint || apply->record->slot > BLOB_SLOT_MAX ||
-        offset > BLOB_OFFSET_MAX || offset % PAYLOAD_ALIGN != 0) {
-        return refuse(apply, "the payload lies where no reference can lead");
-    }
-    *out = blob_of_ref(apply->record->slot, (uint32_t)offset, value->len, value->hash);
-    return ERR_NONE;
-}
-
-// Reads the next value and makes it part of the keyspace: the caller must place it.
-enum err apply_take_value(struct apply *apply, struct blob *out) {
-    struct meta_value value;
-    if (!meta_value(&apply->meta, &value)) return refuse(apply, "a value cannot be read");
-    enum err err = ERR_NONE;
-    switch (value.tag) {
-    case TAG_INLINE:
-        *out = blob_of_bytes(value.bytes);
-        return ERR_NONE;
-    case TAG_PAYLOAD:
-    case TAG_HEAP:
-        err = take_payload_value(apply, &value, out);
-        break;
-    case TAG_REF:
-        err = take_ref(apply, &value, load_u64le(value.lsn_at), out);
-        break;
-    case TAG_NEAR:
-        err = take_near(apply, &value, out);
-        break;
-    }
-    if (err == ERR_NONE) keyspace_enter(apply->keyspace, out);
-    return err;
-}
-
-// Reads the next value as bytes that lie in the record.
-static enum err take_bytes(struct apply *apply, struct slice *out) {
-    struct meta_value value;
-    if (!meta_value(&apply->meta, &value)) return refuse(apply, "a value cannot be read");
-    if (value.tag == TAG_REF || value.tag == TAG_NEAR) {
-        return refuse(apply, "a reference stands where bytes must stand");
-    }
-    *out = value.bytes;
-    if (value.tag != TAG_INLINE && !take_payload(apply, value.len, out)) {
-        return refuse(apply, "the payload area is too short");
-    }
-    return ERR_NONE;
-}
 
 // ---- the key
 
@@ -187,7 +86,7 @@ static enum err apply_string_edit(struct apply *apply) {
     const bool appends = apply->record->type == EFFECT_STRING_APPEND;
     size_t offset = appends ? 0 : meta_u32(&apply->meta);
     struct slice bytes;
-    const enum err err = take_bytes(apply, &bytes);
+    const enum err err = apply_take_bytes(apply, &bytes);
     if (err != ERR_NONE) return err;
     if (!holds_or_absent(apply, TYPE_STRING)) return refuse(apply, "the key is not a string");
     if (apply->entry != NULL) {
@@ -229,15 +128,17 @@ static enum err apply_list_push(struct apply *apply) {
     if (apply->entry != NULL && count > LIST_LEN_MAX - list_len(list_of(apply))) {
         return refuse(apply, "the list gets too long");
     }
-    for (uint32_t i = 0; i < count; i++) {
-        struct blob value;
-        err = apply_take_value(apply, &value);
-        if (err != ERR_NONE) return err;
+    for (uint32_t left = count; left > 0 && err == ERR_NONE;) {
+        struct blob values[PUSHED_AT_ONCE];
+        size_t taken = 0;
+        err = apply_take_values(apply, values, num_min(left, PUSHED_AT_ONCE), &taken);
+        if (taken == 0) break;
         if (apply->entry == NULL) apply_create_entry(apply, TYPE_LIST);
-        list_push(list_of(apply), end, value);
+        list_push_all(list_of(apply), end, values, taken);
+        left -= (uint32_t)taken;
     }
     apply->out->added = count;
-    return ERR_NONE;
+    return err;
 }
 
 static void pop_many(struct apply *apply, enum list_end end, size_t count) {

@@ -9,6 +9,13 @@
 #include "storage/data/effect_meta.h"
 #include "storage/data/keyspace_state.h"
 
+// Where the last reference led: lsns [lsn, lsn + bytes) lie in that slot, the first at offset 0.
+struct apply_span {
+    uint64_t lsn;
+    uint64_t bytes; // 0: not known
+    uint32_t slot;
+};
+
 struct apply {
     struct keyspace *keyspace;
     const struct effect_record *record;
@@ -16,6 +23,7 @@ struct apply {
     struct meta_reader meta;
     size_t payload_used; // a multiple of PAYLOAD_ALIGN
     uint64_t near_lsn;   // where the payload of the last NEAR value ends
+    struct apply_span span;
     struct entry *entry; // of the key; NULL when absent
     const char *why;     // what was wrong
 };
@@ -33,8 +41,14 @@ static inline bool holds_or_absent(const struct apply *apply, enum value_type ty
     return apply->entry == NULL || apply->entry->type == type;
 }
 
-// Reads the next value and makes it part of the keyspace: the caller must place it.
+// effect_apply_values.c: reads the next value and makes it part of the keyspace: the caller must
+// place it.
 enum err apply_take_value(struct apply *apply, struct blob *out);
+// The next `count` values in the same way. *taken were read, and are to be placed, also when the
+// one behind them is refused.
+enum err apply_take_values(struct apply *apply, struct blob *out, size_t count, size_t *taken);
+// Reads the next value as bytes that lie in the record.
+enum err apply_take_bytes(struct apply *apply, struct slice *out);
 
 // The entry becomes one of that type, created if need be.
 void apply_create_entry(struct apply *apply, enum value_type type);

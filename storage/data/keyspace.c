@@ -197,13 +197,26 @@ static void grow_live(struct keyspace *keyspace, uint32_t slot) {
     keyspace->live_cap = cap;
 }
 
-void keyspace_enter(struct keyspace *keyspace, const struct blob *blob) {
-    if (blob_kind(blob) != BLOB_REF) return;
-    const uint32_t slot = blob_slot(blob);
-    const uint64_t bytes = num_align_up(blob_len(blob), PAYLOAD_ALIGN);
+static void add_live(struct keyspace *keyspace, uint32_t slot, uint64_t bytes) {
+    if (bytes == 0) return;
     if (slot >= keyspace->live_cap) grow_live(keyspace, slot);
     keyspace->live[slot] += bytes;
     keyspace->live_total += bytes;
+}
+
+void keyspace_enter(struct keyspace *keyspace, const struct blob *blobs, size_t count) {
+    uint32_t slot = 0;
+    uint64_t bytes = 0; // of a row of references into that slot
+    for (size_t i = 0; i < count; i++) {
+        if (blob_kind(&blobs[i]) != BLOB_REF) continue;
+        if (blob_slot(&blobs[i]) != slot) {
+            add_live(keyspace, slot, bytes);
+            slot = blob_slot(&blobs[i]);
+            bytes = 0;
+        }
+        bytes += num_align_up(blob_len(&blobs[i]), PAYLOAD_ALIGN);
+    }
+    add_live(keyspace, slot, bytes);
 }
 
 void keyspace_leave(struct keyspace *keyspace, struct blob *blob) {

@@ -40,9 +40,9 @@ void keyspace_expire(struct keyspace *keyspace, unsigned db, struct entry *entry
 void keyspace_flush(struct keyspace *keyspace, unsigned db);
 void keyspace_swap(struct keyspace *keyspace, unsigned a, unsigned b);
 
-// A blob becomes part of the keyspace, or leaves it and is released. References count as live bytes
-// of their slot in between.
-void keyspace_enter(struct keyspace *keyspace, const struct blob *blob);
+// Blobs become part of the keyspace, or one leaves it and is released. References count as live
+// bytes of their slot in between.
+void keyspace_enter(struct keyspace *keyspace, const struct blob *blobs, size_t count);
 void keyspace_leave(struct keyspace *keyspace, struct blob *blob);
 
 #endif

@@ -319,18 +319,32 @@ static struct chunk *room_at_end(struct list *list, enum list_end end) {
     return fresh;
 }
 
-void list_push(struct list *list, enum list_end end, struct blob blob) {
-    must(list->deque.len < LIST_LEN_MAX);
-    struct chunk *chunk = room_at_end(list, end);
-    list_unshare(list->shares, chunk);
-    if (end == LIST_HEAD) {
-        chunk->node.start--;
-        list->origin--;
+void list_push_all(struct list *list, enum list_end end, const struct blob *blobs, size_t count) {
+    must(count <= LIST_LEN_MAX - list->deque.len);
+    while (count > 0) {
+        struct chunk *chunk = room_at_end(list, end);
+        struct tree_node *node = &chunk->node;
+        const size_t room =
+            end == LIST_HEAD ? node->start : (size_t)node->cap - node->start - node->count;
+        const size_t row = num_min(room, count);
+        list_unshare(list->shares, chunk);
+        const size_t at = end == LIST_HEAD ? 0 : node->count;
+        if (end == LIST_HEAD) {
+            node->start = (uint16_t)(node->start - row);
+            list->origin -= (int64_t)row;
+        }
+        node->count = (uint16_t)(node->count + row);
+        chunk_write(chunk, at, row, blobs, end == LIST_HEAD);
+        deque_count(&list->deque, chunk, (int)row);
+        for (size_t i = 0; i < row && list->index != NULL; i++)
+            index_add(list, blobs[i].hash, chunk);
+        blobs += row;
+        count -= row;
     }
-    chunk->node.count++;
-    chunk_put(chunk, end == LIST_HEAD ? 0 : chunk->node.count - 1u, &blob);
-    deque_count(&list->deque, chunk, 1);
-    index_add(list, blob.hash, chunk);
+}
+
+void list_push(struct list *list, enum list_end end, struct blob blob) {
+    list_push_all(list, end, &blob, 1);
 }
 
 // What is due after an element has gone from the chunk.

@@ -67,6 +67,8 @@ bool list_is_indexed(const struct list *list);
 struct list *list_new(void);
 void list_free(struct list *list, void (*release)(void *context, struct blob *blob), void *context);
 void list_push(struct list *list, enum list_end end, struct blob blob); // takes the blob
+// Pushes them one after the other; takes them.
+void list_push_all(struct list *list, enum list_end end, const struct blob *blobs, size_t count);
 struct blob list_pop(struct list *list, enum list_end end); // gives the blob; list not empty
 void list_insert(struct list *list, size_t index, struct blob blob); // before index; index <= len
 struct blob list_remove(struct list *list, size_t index);

@@ -87,6 +87,8 @@ static enum err read_chain(struct recovery *r) {
         enum err err = scan_segment(scan, i, image, &segment, r->fault);
         if (err != ERR_NONE) return err;
         if (i + 1 < scan->chain_count) {
+            // The disk reads the next one while this one is applied.
+            vfs_read_ahead(scan->slots[scan->chain[i + 1]].file, 0, log->segment_bytes);
             err = hand_over_batches(r, image, slot, segment.end);
             if (err != ERR_NONE) return err;
             progress_add(progress, log->segment_bytes);

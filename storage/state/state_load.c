@@ -34,13 +34,29 @@ enum err state_find(struct vfs *vfs, const struct format *format,
                      state_file_name(STATE_A), state_file_name(STATE_B));
 }
 
+static enum err read_kept(struct state_reader *reader, struct state_checkpoint *checkpoint,
+                          struct fault *fault) {
+    const size_t rows = (size_t)checkpoint->header.kept_count;
+    mem_free(checkpoint->kept);
+    checkpoint->kept = mem_alloc_array(rows, sizeof *checkpoint->kept);
+    return state_reader_kept(reader, checkpoint->kept, fault);
+}
+
+enum err state_read_kept(struct vfs *vfs, struct state_checkpoint *checkpoint,
+                         struct fault *fault) {
+    struct state_reader *reader = NULL;
+    enum err err = state_reader_open(&reader, vfs, checkpoint->name, &checkpoint->header, fault);
+    if (err == ERR_NONE) err = read_kept(reader, checkpoint, fault);
+    state_reader_close(reader);
+    return err;
+}
+
 enum err state_verify(struct vfs *vfs, struct state_checkpoint *checkpoint, struct fault *fault) {
     struct state_reader *reader = NULL;
     enum err err = state_reader_open(&reader, vfs, checkpoint->name, &checkpoint->header, fault);
     if (err != ERR_NONE) return err;
-    const size_t rows = (size_t)checkpoint->header.kept_count;
-    checkpoint->kept = mem_alloc_array(rows, sizeof *checkpoint->kept);
-    err = state_reader_kept(reader, checkpoint->kept, fault);
+    state_reader_read_ahead(reader);
+    err = read_kept(reader, checkpoint, fault);
     bool is_done = false;
     while (err == ERR_NONE && !is_done)
         err = state_reader_next(reader, NULL, &is_done, fault);
@@ -56,9 +72,18 @@ struct log_checkpoint state_log_checkpoint(const struct state_checkpoint *checkp
 
 // ---- loading
 
+struct load {
+    struct keyspace *keyspace;
+    const char *name;
+};
+
 static enum err apply(void *context, const struct effect_record *record, struct fault *fault) {
+    const struct load *load = context;
     struct effect_outcome outcome;
-    return effect_apply(context, record, &outcome, fault);
+    struct fault cause = {0};
+    const enum err err = effect_apply(load->keyspace, record, &outcome, &cause);
+    if (err == ERR_NONE) return ERR_NONE;
+    return fault_set(fault, err, "the checkpoint %s cannot be loaded: %s", load->name, cause.text);
 }
 
 static uint64_t key_count(const struct keyspace *keyspace) {
@@ -75,24 +100,23 @@ enum err state_load(struct vfs *vfs, const struct state_checkpoint *checkpoint,
     const char *name = state_file_name(checkpoint->name);
     enum err err = state_reader_open(&reader, vfs, checkpoint->name, header, fault);
     if (err != ERR_NONE) return err;
-    const struct state_visitor visitor = {.context = keyspace, .visit = apply};
-    struct fault cause = {0};
+    state_reader_read_ahead(reader);
+    struct load load = {.keyspace = keyspace, .name = name};
+    const struct state_visitor visitor = {.context = &load, .visit = apply};
     bool is_done = false;
     progress_expect(progress, header->body_bytes);
     for (uint64_t behind = 0; err == ERR_NONE && !is_done;) {
-        err = state_reader_next(reader, &visitor, &is_done, &cause);
+        err = state_reader_next(reader, &visitor, &is_done, fault);
+        const bool is_over = is_done || err != ERR_NONE;
         const uint64_t at =
-            is_done ? header->body_bytes : state_reader_offset(reader) - STATE_BODY_AT;
+            is_over ? header->body_bytes : state_reader_offset(reader) - STATE_BODY_AT;
         progress_add(progress, at - behind);
         behind = at;
-        if (!is_done && progress_is_unwanted(progress)) {
-            state_reader_close(reader);
-            return fault_set(fault, ERR_STOPPED, "asked to stop while loading %s", name);
-        }
+        if (!is_over && progress_is_unwanted(progress))
+            err = fault_set(fault, ERR_STOPPED, "asked to stop while loading %s", name);
     }
     state_reader_close(reader);
-    if (err != ERR_NONE)
-        return fault_set(fault, err, "the checkpoint %s cannot be loaded: %s", name, cause.text);
+    if (err != ERR_NONE) return err;
     if (key_count(keyspace) == header->keys && keyspace_digest(keyspace) == header->digest)
         return ERR_NONE;
     return fault_set(fault, ERR_CORRUPT,

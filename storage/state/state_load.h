@@ -23,6 +23,9 @@ void state_checkpoint_deinit(struct state_checkpoint *checkpoint);
 enum err state_find(struct vfs *vfs, const struct format *format,
                     struct state_checkpoint out[STATE_FILES], struct fault *fault);
 
+// Reads and verifies the kept table alone. ERR_CORRUPT with file and offset, ERR_IO.
+enum err state_read_kept(struct vfs *vfs, struct state_checkpoint *checkpoint, struct fault *fault);
+
 // Reads the whole file, verifies every block and keeps the kept table. ERR_CORRUPT with file and
 // offset, ERR_IO.
 enum err state_verify(struct vfs *vfs, struct state_checkpoint *checkpoint, struct fault *fault);
@@ -30,9 +33,9 @@ enum err state_verify(struct vfs *vfs, struct state_checkpoint *checkpoint, stru
 // The checkpoint as the log sees it; lends the kept table.
 struct log_checkpoint state_log_checkpoint(const struct state_checkpoint *checkpoint);
 
-// Applies the checkpoint to an empty keyspace and compares counts and digest. `progress` may be
-// NULL; in bytes of the body. ERR_CORRUPT (then the keyspace is unusable), ERR_IO, ERR_STOPPED
-// (given up).
+// Applies the checkpoint to an empty keyspace, verifying each block of records before any of it is
+// looked at, and compares counts and digest. `progress` may be NULL; in bytes of the body.
+// ERR_CORRUPT with file and offset, ERR_IO, ERR_STOPPED (given up): the keyspace is unusable then.
 enum err state_load(struct vfs *vfs, const struct state_checkpoint *checkpoint,
                     struct keyspace *keyspace, struct progress *progress, struct fault *fault);
 

@@ -6,7 +6,10 @@
 #include "proto/base/num.h"
 #include "storage/log/record.h"
 
-enum { WINDOW_BYTES = 2 << 20 }; // read at once, more if a block has more
+enum {
+    WINDOW_BYTES = 2 << 20, // read at once, more if a block has more
+    AHEAD_BYTES = 8 << 20,  // asked for beyond that
+};
 
 struct state_reader {
     struct vfs_file *file;
@@ -20,6 +23,8 @@ struct state_reader {
     size_t window_cap;
     size_t window_len;
     uint64_t window_at;
+    bool reads_ahead;
+    uint64_t asked_to; // up to here the disk was asked for
 };
 
 static enum err damaged(const struct state_reader *reader, uint64_t offset, struct fault *fault) {
@@ -53,6 +58,10 @@ enum err state_reader_open(struct state_reader **out, struct vfs *vfs, enum stat
     return ERR_NONE;
 }
 
+void state_reader_read_ahead(struct state_reader *reader) {
+    reader->reads_ahead = true;
+}
+
 void state_reader_close(struct state_reader *reader) {
     if (reader == NULL) return;
     vfs_close(reader->file);
@@ -61,6 +70,15 @@ void state_reader_close(struct state_reader *reader) {
 }
 
 // ---- blocks
+
+static void read_ahead(struct state_reader *reader, uint64_t from, uint64_t body_end) {
+    if (from < reader->asked_to) from = reader->asked_to;
+    const uint64_t wanted = reader->window_at + reader->window_len + AHEAD_BYTES;
+    const uint64_t to = wanted < body_end ? wanted : body_end;
+    if (from >= to) return;
+    vfs_read_ahead(reader->file, from, to - from);
+    reader->asked_to = to;
+}
 
 // Makes `need` bytes from `offset` on, all of which lie in the body, stand in the window.
 static enum err fetch(struct state_reader *reader, uint64_t offset, size_t need,
@@ -83,6 +101,7 @@ static enum err fetch(struct state_reader *reader, uint64_t offset, size_t need,
     const enum err err = vfs_read_at(reader->file, reader->window + kept, more, offset + kept);
     if (err != ERR_NONE) return unreadable(reader, err, fault);
     reader->window_len += more;
+    if (reader->reads_ahead) read_ahead(reader, offset + kept + more, body_end);
     return ERR_NONE;
 }
 

@@ -12,6 +12,9 @@ struct state_reader;
 enum err state_reader_open(struct state_reader **out, struct vfs *vfs, enum state_name name,
                            const struct state_header *header, struct fault *fault);
 void state_reader_close(struct state_reader *reader); // NULL is fine
+// From now on the disk is asked for what comes next while this is worked on: for a start, which has
+// nothing else to do.
+void state_reader_read_ahead(struct state_reader *reader);
 
 // Reads the kept table: header->kept_count rows into `out`, ascending. ERR_CORRUPT, ERR_IO.
 enum err state_reader_kept(struct state_reader *reader, struct log_kept *out, struct fault *fault);

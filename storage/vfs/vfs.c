@@ -36,6 +36,10 @@ enum err vfs_read_at(struct vfs_file *file, void *into, size_t len, uint64_t off
     return done == len ? ERR_NONE : ERR_IO;
 }
 
+void vfs_read_ahead(struct vfs_file *file, uint64_t offset, uint64_t len) {
+    if (file->vfs->ops->read_ahead != NULL) file->vfs->ops->read_ahead(file, offset, len);
+}
+
 enum err vfs_write_at(struct vfs_file *file, const void *from, size_t len, uint64_t offset) {
     const char *bytes = from;
     size_t total = 0;

@@ -47,6 +47,8 @@ struct vfs_ops {
     // Only what is in the page cache, at once. NULL: there is no telling what is.
     enum err (*read_cached)(struct vfs_file *file, void *into, size_t len, uint64_t offset,
                             size_t *done);
+    // NULL: no cache to read into.
+    void (*read_ahead)(struct vfs_file *file, uint64_t offset, uint64_t len);
     void (*write_direct)(struct vfs_file *file, bool is_direct); // NULL: no cache to bypass
     enum err (*sync)(struct vfs_file *file);                     // fdatasync
     enum err (*size)(struct vfs_file *file, uint64_t *out);
@@ -57,8 +59,9 @@ struct vfs_ops {
     enum err (*list)(struct vfs *vfs, void (*visit)(void *context, const char *name),
                      void *context);
     enum err (*sync_dir)(struct vfs *vfs);
-    enum err (*lock)(struct vfs *vfs,
-                     const char *name); // exclusive until the vfs is closed; ERR_LOCKED
+    // Exclusive until the vfs is closed, which may lock what it has locked. ERR_LOCKED: another
+    // has.
+    enum err (*lock)(struct vfs *vfs, const char *name);
     enum err (*space)(struct vfs *vfs, struct vfs_space *out);
     void (*free)(struct vfs *vfs);
 };
@@ -80,6 +83,9 @@ enum err vfs_read_some(struct vfs_file *file, void *into, size_t len, uint64_t o
 // cannot tell. Not for a file that is being written past the cache (vfs_write_direct).
 enum err vfs_read_cached(struct vfs_file *file, void *into, size_t len, uint64_t offset,
                          size_t *done);
+// Asks for a range that will be read soon to be brought into the page cache, and does not wait for
+// it. A wish: an error of the disk will be met by whoever reads.
+void vfs_read_ahead(struct vfs_file *file, uint64_t offset, uint64_t len);
 // Writes all; repeats short writes. After an error nothing is known about the range.
 enum err vfs_write_at(struct vfs_file *file, const void *from, size_t len, uint64_t offset);
 // From now on writes to the file bypass the page cache where the system can: nothing is copied, and

@@ -18,7 +18,12 @@
 #include "proto/base/must.h"
 #include "storage/vfs/vfs.h"
 
-enum { DIRECTORY_MODE = 0700, FILE_MODE = 0600, PATH_BYTES_MAX = 4096 };
+enum {
+    DIRECTORY_MODE = 0700,
+    FILE_MODE = 0600,
+    PATH_BYTES_MAX = 4096,
+    AHEAD_PIECE_BYTES = 128 << 10, // of a longer wish Linux grants the beginning only
+};
 
 struct posix_vfs {
     struct vfs base;
@@ -129,6 +134,11 @@ static enum err posix_read_cached(struct vfs_file *file, void *into, size_t len,
     if (got <= 0) return ERR_AGAIN;
     *done = (size_t)got;
     return ERR_NONE;
+}
+
+static void posix_read_ahead(struct vfs_file *file, uint64_t offset, uint64_t len) {
+    for (uint64_t at = offset; at < offset + len; at += AHEAD_PIECE_BYTES)
+        (void)posix_fadvise(posix_fd(file), (off_t)at, AHEAD_PIECE_BYTES, POSIX_FADV_WILLNEED);
 }
 
 static void posix_write_direct(struct vfs_file *file, bool is_direct) {
@@ -244,6 +254,7 @@ static const struct vfs_ops posix_ops = {
     .read_at = posix_read_at,
     .write_at = posix_write_at,
     .read_cached = posix_read_cached,
+    .read_ahead = posix_read_ahead,
     .write_direct = posix_write_direct,
     .sync = posix_sync,
     .size = posix_size,

@@ -122,6 +122,45 @@ static void a_frame_that_is_open_at_the_end_is_replayed_whole(void **state) {
     test_free(bytes);
 }
 
+static void count_pause(void *context) {
+    unsigned *pauses = context;
+    *pauses += 1;
+}
+
+static void a_fold_pauses_within_a_giant_key(void **state) {
+    enum { VALUES = 2000, PUSHES = 50, STEP_BYTES = 1 << 20 };
+    struct fixture *f = *state;
+    static const char bytes[60] = "short enough to stand in the checkpoint";
+    static struct slice values[VALUES];
+    for (size_t i = 0; i < VALUES; i++)
+        values[i] = slice_of(bytes, sizeof bytes);
+    for (int i = 0; i < PUSHES; i++) {
+        struct txn *txn = txn_begin(f->store, NOW_MS);
+        txn_list_push(txn, 0, SLICE("giant"), LIST_TAIL, values, VALUES);
+        txn_commit(txn);
+        settle(f->store);
+    }
+    pass_segments(f->store, 2);
+    struct fold *fold = store_fold_begin(f->store, NOW_MS);
+    unsigned pauses = 0;
+    fold_set_pause(fold, count_pause, &pauses);
+    bool is_done = false;
+    uint64_t longest = 0;
+    struct fault fault = {0};
+    while (!is_done) {
+        const uint64_t before = fold_figures(fold).bytes_written;
+        assert_ok(fold_step(fold, &is_done, &fault), &fault);
+        const uint64_t wrote = fold_figures(fold).bytes_written - before;
+        if (wrote > longest) longest = wrote;
+    }
+    assert_true(longest > (uint64_t)4 * STEP_BYTES); // one step, but not in one go
+    assert_true(pauses >= longest / STEP_BYTES - 1);
+    store_fold_end(f->store, fold, ERR_NONE, NULL, NOW_MS);
+    const uint64_t before = digest_of(f);
+    assert_int_equal(open_again(f).generation, 1);
+    assert_true(digest_of(f) == before);
+}
+
 static void a_cancelled_fold_leaves_nothing_behind(void **state) {
     struct fixture *f = *state;
     pass_segments(f->store, 3);
@@ -521,6 +560,7 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(a_frame_that_is_open_at_the_end_is_replayed_whole, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_fold_pauses_within_a_giant_key, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_fold_leaves_nothing_behind, setup, teardown),
         cmocka_unit_test(folds_between_random_transactions_are_what_a_start_finds),
         cmocka_unit_test(a_fold_has_the_digest_of_the_live_state_at_its_lsn),

@@ -378,6 +378,38 @@ static void the_checkpoint_before_serves_when_the_newest_rots(void **state) {
     clear(&site);
 }
 
+// A checkpoint is applied while it is verified: what was applied before the damage was met must be
+// gone when the older one is loaded.
+static void a_half_loaded_checkpoint_leaves_nothing_behind(void **state) {
+    (void)state;
+    struct site site = {.disk = memory_disk_new(21, DISK_BYTES)};
+    must_start(&site);
+    struct fault fault = {0};
+    for (int i = 0; i < 2; i++) {
+        for (int n = 0; n < 150; n++) {
+            char key[16];
+            snprintf(key, sizeof key, "key %d", n);
+            push_one(site.store, key, slice_of(long_value, sizeof long_value));
+        }
+        assert_ok(fold_once(site.store, &fault), &fault);
+    }
+    const uint64_t digest = digest_of(&site);
+    stop(&site);
+    const size_t size = memory_disk_size(site.disk, "state-B");
+    assert_true(size > 8192 + (size_t)2 * 4096); // several blocks
+    for (size_t at = 8192 + 100; at < size; at += 4096) {
+        struct site copy = {.disk = memory_disk_dup(site.disk)};
+        memory_disk_flip(copy.disk, "state-B", at, 5);
+        must_start(&copy);
+        assert_int_equal(copy.heard.passed_over, 1);
+        assert_int_equal(store_checkpoint_stats(copy.store).generation, 1);
+        assert_true(digest_of(&copy) == digest);
+        keyspace_check(store_keyspace(copy.store));
+        clear(&copy);
+    }
+    clear(&site);
+}
+
 static void a_lost_checkpoint_is_missed_when_segments_were_given_back(void **state) {
     (void)state;
     struct site site;
@@ -436,6 +468,7 @@ int main(void) {
         cmocka_unit_test(a_flipped_bit_is_refused_or_harmless),
         cmocka_unit_test(a_file_cut_short_is_refused_or_harmless),
         cmocka_unit_test(the_checkpoint_before_serves_when_the_newest_rots),
+        cmocka_unit_test(a_half_loaded_checkpoint_leaves_nothing_behind),
         cmocka_unit_test(a_lost_checkpoint_is_missed_when_segments_were_given_back),
         cmocka_unit_test(one_rotten_header_is_repaired),
         cmocka_unit_test(an_empty_checkpoint_may_lack_its_second_header),

@@ -16,6 +16,15 @@ static void the_seed_changes_the_hash(void **state) {
     assert_int_equal(hash_bytes(SLICE_EMPTY, 7), hash_bytes(SLICE(""), 7));
 }
 
+static void a_number_hashes_as_its_bytes(void **state) {
+    (void)state;
+    uint64_t number = 0;
+    for (unsigned i = 0; i < 10000; i++) {
+        assert_int_equal(hash_number(number), hash_bytes(slice_of(&number, sizeof number), 0));
+        number = hash_number(number) >> i % 64;
+    }
+}
+
 static void pieces_hash_as_the_whole(void **state) {
     (void)state;
     char data[3000];
@@ -38,6 +47,7 @@ static void pieces_hash_as_the_whole(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_values_of_xxh3_come_out),
+        cmocka_unit_test(a_number_hashes_as_its_bytes),
         cmocka_unit_test(the_seed_changes_the_hash),
         cmocka_unit_test(pieces_hash_as_the_whole),
     };

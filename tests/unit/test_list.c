@@ -252,6 +252,38 @@ static void push_number(struct list *list, enum list_end end, uint32_t number) {
     list_push(list, end, blob_of_ref(number % 1000, number % 1000 * 8, 1000, number));
 }
 
+static void a_row_is_pushed_as_its_elements_one_by_one(void **state) {
+    (void)state;
+    enum { ROW_MAX = 900, ROUNDS = 400, INDEXED_FROM = 150 };
+    static struct blob row[ROW_MAX];
+    struct rng rng;
+    rng_init(&rng, 5);
+    struct list *lists[2] = {list_new(), list_new()};
+    uint32_t number = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        const enum list_end end = rng_below(&rng, 2) == 0 ? LIST_HEAD : LIST_TAIL;
+        const size_t count = 1 + (size_t)rng_below(&rng, round % 7 == 0 ? ROW_MAX : 12);
+        for (size_t i = 0; i < count; i++, number++) {
+            row[i] = blob_of_ref(number % 1000, number % 1000 * 8, 1000, number);
+            list_push(lists[0], end, row[i]);
+        }
+        list_push_all(lists[1], end, row, count);
+        for (size_t pops = (size_t)rng_below(&rng, list_len(lists[0]) / 2 + 1); pops > 0; pops--) {
+            const enum list_end from = rng_below(&rng, 2) == 0 ? LIST_HEAD : LIST_TAIL;
+            const struct blob popped = list_pop(lists[0], from);
+            assert_int_equal(list_pop(lists[1], from).hash, popped.hash);
+        }
+        if (round > INDEXED_FROM) list_index_build(lists[1]);
+        list_check(lists[1]);
+        assert_int_equal(list_len(lists[1]), list_len(lists[0]));
+        assert_true(list_origin(lists[1]) == list_origin(lists[0]));
+        for (size_t i = 0; i < list_len(lists[0]); i++)
+            assert_int_equal(list_get(lists[1], i).hash, list_get(lists[0], i).hash);
+    }
+    list_free(lists[0], release_blob, NULL);
+    list_free(lists[1], release_blob, NULL);
+}
+
 static void removals_in_the_middle_leave_a_dense_list(void **state) {
     (void)state;
     struct rng rng;
@@ -406,6 +438,7 @@ int main(void) {
         cmocka_unit_test(random_operations_with_many_equal_values_match_an_array),
         cmocka_unit_test(every_operation_on_short_lists_keeps_the_invariants),
         cmocka_unit_test(a_walk_by_places_misses_nothing_while_the_list_changes),
+        cmocka_unit_test(a_row_is_pushed_as_its_elements_one_by_one),
         cmocka_unit_test(removals_in_the_middle_leave_a_dense_list),
         cmocka_unit_test(insertions_in_the_middle_split_all_levels_of_the_tree),
         cmocka_unit_test(a_million_references_cost_at_most_16_bytes_each),

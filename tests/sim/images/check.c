@@ -23,7 +23,7 @@ void check_deinit(struct checker *checker) {
 void check_begin(struct checker *checker) {
     pages_reset(&checker->pages);
     checker->disk.capacity_bytes = UINT64_MAX;
-    checker->disk.is_locked = false;
+    checker->disk.locked_by = NULL;
 }
 
 static bool wrong(struct finding *finding, enum verdict kind, const char *format, ...)

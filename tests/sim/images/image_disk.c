@@ -313,8 +313,8 @@ static enum err call_lock(struct vfs *vfs, const char *name) {
     // The lock file is not kept: it is empty, and nothing depends on its being there.
     (void)name;
     struct disk *disk = disk_of(vfs);
-    if (disk->is_locked) return ERR_LOCKED;
-    disk->is_locked = true;
+    if (disk->locked_by != NULL && disk->locked_by != vfs) return ERR_LOCKED;
+    disk->locked_by = vfs;
     return ERR_NONE;
 }
 
@@ -327,7 +327,8 @@ static enum err call_space(struct vfs *vfs, struct vfs_space *out) {
 }
 
 static void call_free(struct vfs *vfs) {
-    disk_of(vfs)->is_locked = false;
+    struct disk *disk = disk_of(vfs);
+    if (disk->locked_by == vfs) disk->locked_by = NULL;
     mem_free(vfs);
 }
 

@@ -72,12 +72,12 @@ struct disk {
     struct disk_state state;
     struct pages *pages; // not owned; where new pages come from
     bool is_recorded;
-    bool is_locked;
-    uint64_t capacity_bytes; // of all files together
-    unsigned lost_syncs;     // so many syncs will fail with the pages clean afterwards
-    unsigned failed_syncs;   // so many will fail and do nothing
-    unsigned failed_writes;  // so many writes will fail
-    const char *call;        // the last one that changed something, for people
+    const struct vfs *locked_by; // NULL: nobody
+    uint64_t capacity_bytes;     // of all files together
+    unsigned lost_syncs;         // so many syncs will fail with the pages clean afterwards
+    unsigned failed_syncs;       // so many will fail and do nothing
+    unsigned failed_writes;      // so many writes will fail
+    const char *call;            // the last one that changed something, for people
     void *context;
     void (*before)(void *context); // before each call that changes something; may be NULL
     void *sync_context;
