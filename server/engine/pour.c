@@ -1,8 +1,8 @@
 // Payloads of replies, from the log into bytes that can be sent.
 //
 // Happy path: when nothing that was poured is left, the payloads at the front of the outbox are
-// poured from memory, from what was read ahead, or from the page cache, OUTBOX_POUR_BYTES and
-// POUR_READS_MAX reads of the page cache at most.
+// poured from memory, from what was read ahead, or from the page cache, OUTBOX_POUR_BYTES,
+// POUR_ROWS_MAX payloads and POUR_READS_MAX reads of the page cache at most.
 // The first that must be read is wanted together with those behind it; when they have come they are
 // poured all at once, so that what one client makes us hold is bounded whether it reads or not.
 // Failure modes: what cannot be read is an error in its place. The client goes: its want is ended.
@@ -13,6 +13,7 @@
 
 enum {
     POUR_JOIN_BYTES = 16 << 10, // fewer bytes before a payload leave together with it
+    POUR_ROWS_MAX = 1024,       // short ones cost more than their bytes say
     POUR_READS_MAX = 16,        // of the page cache: values that lie here and there cost one each
 };
 
@@ -51,8 +52,9 @@ void client_pour(struct client *client) {
     if (outbox_sendable(outbox).len > POUR_JOIN_BYTES) return; // these first
     const struct store *store = client->engine->store;
     const uint64_t reads_max = store_cached_reads(store) + POUR_READS_MAX;
-    while (outbox_poured(outbox) < OUTBOX_POUR_BYTES && store_cached_reads(store) < reads_max &&
-           outbox_front(outbox, &front)) {
+    for (size_t rows = 0; rows < POUR_ROWS_MAX && outbox_poured(outbox) < OUTBOX_POUR_BYTES &&
+                          store_cached_reads(store) < reads_max && outbox_front(outbox, &front);
+         rows++) {
         struct slice bytes;
         const enum err err = store_try(client->engine->store, &front, &bytes);
         if (err == ERR_AGAIN) {

@@ -34,14 +34,35 @@ void dict_init(struct dict *dict, struct slice (*key_of)(const struct dict_entry
     *dict = (struct dict){.key_of = key_of, .seed = seed};
 }
 
-void dict_deinit(struct dict *dict, void (*free_entry)(void *context, struct dict_entry *entry),
-                 void *context) {
-    struct dict_walk walk;
-    dict_walk_begin(&walk, dict);
-    struct dict_entry *entry;
-    while (free_entry != NULL && (entry = dict_walk_next(&walk)) != NULL) {
+// The buckets in front of `moving` are empty, as while entries move over; the new table's turn
+// comes when it is the only one.
+size_t dict_drain(struct dict *dict, size_t steps,
+                  void (*free_entry)(void *context, struct dict_entry *entry), void *context) {
+    struct dict_table *old = &dict->tables[1];
+    for (; steps > 0; steps--) {
+        if (dict->moving == old->bucket_count) {
+            mem_free(old->buckets);
+            *old = dict->tables[0];
+            dict->tables[0] = (struct dict_table){0};
+            dict->moving = 0;
+            if (old->bucket_count == 0) return steps;
+        }
+        struct dict_entry **bucket = &old->buckets[dict->moving];
+        struct dict_entry *entry = *bucket;
+        if (entry == NULL) {
+            dict->moving++;
+            continue;
+        }
+        *bucket = entry->next;
+        old->used--;
         free_entry(context, entry);
     }
+    return 0;
+}
+
+void dict_deinit(struct dict *dict, void (*free_entry)(void *context, struct dict_entry *entry),
+                 void *context) {
+    if (free_entry != NULL) dict_drain(dict, SIZE_MAX, free_entry, context);
     mem_free(dict->tables[0].buckets);
     mem_free(dict->tables[1].buckets);
     *dict = (struct dict){0};
@@ -58,7 +79,7 @@ static bool is_moving(const struct dict *dict) {
 }
 
 static void move_some(struct dict *dict) {
-    if (!is_moving(dict)) return;
+    if (!is_moving(dict) || dict->is_held) return;
     struct dict_table *old = &dict->tables[1];
     int full = 0;
     for (int visits = 0; visits < MOVE_VISITS && full < MOVE_FULL; visits++) {
@@ -90,11 +111,14 @@ static void begin_move(struct dict *dict, size_t bucket_count) {
 }
 
 static void adapt_size(struct dict *dict) {
-    if (is_moving(dict)) return;
+    if (is_moving(dict) || dict->is_held) return;
     const size_t count = dict->tables[0].bucket_count;
     const size_t used = dict->tables[0].used;
     if (used >= count && count < (size_t)1 << BITS_MAX) {
-        begin_move(dict, num_max(2 * count, BUCKETS_MIN));
+        size_t larger = num_max(2 * count, BUCKETS_MIN);
+        while (larger <= used && larger < (size_t)1 << BITS_MAX) // it was held for long
+            larger *= 2;
+        begin_move(dict, larger);
     } else if (count > BUCKETS_MIN && used < count / SPARSE) {
         size_t smaller = BUCKETS_MIN;
         while (smaller < 2 * used)
@@ -150,6 +174,34 @@ struct dict_entry *dict_remove(struct dict *dict, struct slice key) {
     move_some(dict);
     adapt_size(dict);
     return entry;
+}
+
+// ---- buckets
+
+void dict_hold(struct dict *dict, bool is_held) {
+    dict->is_held = is_held;
+}
+
+struct dict_place dict_place_of(const struct dict *dict, struct slice key) {
+    const uint32_t hash = (uint32_t)hash_bytes(key, dict->seed);
+    struct dict_place place = {.table = 0};
+    const struct dict_table *old = &dict->tables[1];
+    if (old->used > 0 && find_in(dict, old, key, hash) != NULL) place.table = 1;
+    must(dict->tables[place.table].bucket_count > 0);
+    place.bucket = hash & (dict->tables[place.table].bucket_count - 1);
+    return place;
+}
+
+struct dict_entry *dict_bucket(const struct dict *dict, struct dict_place place) {
+    must(place.table < 2 && place.bucket < dict->tables[place.table].bucket_count);
+    return dict->tables[place.table].buckets[place.bucket];
+}
+
+bool dict_next_place(const struct dict *dict, struct dict_place *place) {
+    if (++place->bucket < dict->tables[place->table].bucket_count) return true;
+    if (place->table == 1 || dict->moving == dict->tables[1].bucket_count) return false;
+    *place = (struct dict_place){.table = 1, .bucket = dict->moving};
+    return true;
 }
 
 // ---- scanning

@@ -9,6 +9,8 @@
 #include "storage/data/effect_meta.h"
 #include "storage/data/keyspace_state.h"
 
+enum { CUT_MIN = 64 }; // fewer elements of a list or stream are taken one by one
+
 // Where the last reference led: lsns [lsn, lsn + bytes) lie in that slot, the first at offset 0.
 struct apply_span {
     uint64_t lsn;

@@ -14,7 +14,8 @@ enum {
     INDEX_CANDIDATES_MAX = 64,  // a hash in more chunks than this is found sooner by a scan
     CHUNK_SPARSE = CHUNK_FULL_CAP / 4,
     CHUNK_JOINED_MAX = CHUNK_FULL_CAP / 4 * 3,
-    SHRINK_FACTOR = 8, // an only chunk less full than 1 / 8 becomes smaller
+    INDEX_CUT_MAX = 1 << 16, // a cut of more gives the index up: its next search builds it anew
+    SHRINK_FACTOR = 8,       // an only chunk less full than 1 / 8 becomes smaller
     MEMORY_SAMPLE = 64,
 };
 
@@ -28,21 +29,6 @@ struct list {
 
 struct list *list_new(void) {
     return mem_zalloc(sizeof(struct list));
-}
-
-void list_free(struct list *list, void (*release)(void *context, struct blob *blob),
-               void *context) {
-    if (list == NULL) return;
-    list_shares_end(list->shares);
-    for (struct chunk *chunk = list->deque.head; chunk != NULL; chunk = chunk->next) {
-        for (size_t at = 0; at < chunk->node.count; at++) {
-            struct blob blob = chunk_get(chunk, at);
-            release(context, &blob);
-        }
-    }
-    list_index_free(list->index);
-    deque_clear(&list->deque);
-    mem_free(list);
 }
 
 // ---- reading
@@ -374,6 +360,66 @@ struct blob list_pop(struct list *list, enum list_end end) {
     chunk->node.count--;
     after_removal(list, chunk, blob.hash);
     return blob;
+}
+
+size_t list_drain(struct list *list, size_t steps,
+                  void (*release)(void *context, struct blob *blob), void *context) {
+    struct deque *deque = &list->deque;
+    index_drop(list);
+    while (deque->head != NULL) {
+        struct chunk *chunk = deque->head;
+        const size_t count = chunk->node.count;
+        if (steps == 0) return 0;
+        steps -= num_min(steps, count);
+        list_unshare(list->shares, chunk);
+        for (size_t at = 0; at < count; at++) {
+            struct blob blob = chunk_get(chunk, at);
+            release(context, &blob);
+        }
+        deque_count(deque, chunk, -(int)count);
+        chunk->node.count = 0;
+        deque_remove(deque, chunk);
+    }
+    return steps;
+}
+
+void list_free(struct list *list, void (*release)(void *context, struct blob *blob),
+               void *context) {
+    if (list == NULL) return;
+    list_drain(list, SIZE_MAX, release, context);
+    list_shares_end(list->shares);
+    mem_free(list);
+}
+
+static void unindex(struct list *list, const struct chunk *chunk) {
+    for (size_t at = 0; list->index != NULL && at < chunk->node.count; at++)
+        list_index_remove(list->index, chunk_get(chunk, at).hash, chunk);
+}
+
+struct list *list_cut(struct list *list, enum list_end end, size_t count) {
+    struct deque *deque = &list->deque;
+    struct list *cut = NULL;
+    if (count > INDEX_CUT_MAX) index_drop(list);
+    while (deque->head != deque->tail) {
+        struct chunk *chunk = end == LIST_HEAD ? deque->head : deque->tail;
+        const uint16_t moved = chunk->node.count;
+        if (moved > count) break;
+        count -= moved;
+        if (end == LIST_HEAD) list->origin += moved;
+        list_unshare(list->shares, chunk);
+        unindex(list, chunk);
+        deque_count(deque, chunk, -(int)moved);
+        chunk->node.count = 0;
+        deque_take(deque, chunk);
+        if (cut == NULL) cut = list_new();
+        deque_insert(&cut->deque, cut->deque.tail, chunk);
+        chunk->node.count = moved;
+        deque_count(&cut->deque, chunk, moved);
+    }
+    if (deque->len >= INDEX_DROP_BELOW) return cut;
+    index_drop(list);
+    list->index_refused = false;
+    return cut;
 }
 
 // The upper half of a full chunk moves to a new one behind it.
