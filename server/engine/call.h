@@ -55,9 +55,10 @@ void call_wrong_arity(struct call *call);  // -ERR wrong number of arguments for
 // its turn to leave. A damaged payload answers -ERR CORRUPT ... in its place.
 void call_reply_blob(struct call *call, const struct blob *blob);
 void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count);
-// Elements [from, from + count) of a list, first to last: many are shared with it (list_snapshot.h)
-// and listed when they leave.
-void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count);
+// Elements [from, from + count) of a list, first to last or backwards: many are shared with it
+// (list_snapshot.h) and listed when they leave.
+void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count,
+                     bool backward);
 // Many rows of anything, listed when they leave: adds `count` > 0 of them to the reply (behind the
 // header of an array or map, which is the caller's) and takes the snapshot. Each row is one blob,
 // written by `write`; a row without bytes in the log has a blob of kind NONE or INLINE.

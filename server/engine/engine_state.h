@@ -169,7 +169,8 @@ void client_release_slot(void *context, uint32_t slot);
 // ---- share.c
 
 // Adds a source over elements [from, from + count) of the list to the reply; count > 0.
-void call_share_list(struct call *call, const struct list *list, size_t from, size_t count);
+void call_share_list(struct call *call, const struct list *list, size_t from, size_t count,
+                     bool backward);
 
 // ---- cold.c
 

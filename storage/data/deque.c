@@ -255,18 +255,20 @@ static struct branch *branch_join(struct branch *branch) {
     return right;
 }
 
-// Takes a node out under which no element is counted any more, and frees it.
-static void tree_remove(struct deque *deque, struct tree_node *node) {
+// Takes a leaf out under which no element is counted any more, and frees the branches that go with
+// it.
+static void tree_remove(struct deque *deque, struct tree_node *leaf) {
+    struct tree_node *node = leaf;
     while (node != NULL) {
         struct branch *parent = node->parent;
         if (parent == NULL) {
             deque->root = NULL;
             deque->height = 0;
-            mem_free(node);
+            if (node != leaf) mem_free(node);
             return;
         }
         branch_remove(parent, node->slot);
-        mem_free(node);
+        if (node != leaf) mem_free(node);
         struct branch *emptied = parent->node.count == 0 ? parent : branch_join(parent);
         if (emptied != NULL) deque->branches--;
         node = emptied == NULL ? NULL : &emptied->node;
@@ -281,8 +283,8 @@ static void tree_remove(struct deque *deque, struct tree_node *node) {
     }
 }
 
-void deque_remove(struct deque *deque, struct chunk *chunk) {
-    must(chunk->node.count == 0);
+void deque_take(struct deque *deque, struct chunk *chunk) {
+    deque_count(deque, chunk, -(int)chunk->node.count);
     deque->chunks--;
     if (chunk->prev == NULL)
         deque->head = chunk->next;
@@ -295,6 +297,12 @@ void deque_remove(struct deque *deque, struct chunk *chunk) {
     tree_remove(deque, &chunk->node);
 }
 
+void deque_remove(struct deque *deque, struct chunk *chunk) {
+    must(chunk->node.count == 0);
+    deque_take(deque, chunk);
+    mem_free(chunk);
+}
+
 void deque_replace_only(struct deque *deque, struct chunk *with) {
     must(deque->height == 0 && deque->head != NULL && deque->head == deque->tail);
     must(with->node.count == deque->len);
@@ -302,22 +310,6 @@ void deque_replace_only(struct deque *deque, struct chunk *with) {
     deque->head = with;
     deque->tail = with;
     deque->root = &with->node;
-}
-
-void deque_clear(struct deque *deque) {
-    struct chunk *next;
-    for (struct chunk *chunk = deque->head; chunk != NULL; chunk = next) {
-        next = chunk->next;
-        // Leaves go in order: a branch goes with the last of its children.
-        struct branch *branch = chunk->node.parent;
-        mem_free(chunk);
-        while (branch != NULL && --branch->node.count == 0) {
-            struct branch *above = branch->node.parent;
-            mem_free(branch);
-            branch = above;
-        }
-    }
-    *deque = (struct deque){0};
 }
 
 size_t deque_memory(const struct deque *deque) {

@@ -55,8 +55,15 @@ struct list_search {
     bool backward;
     size_t scanned_max; // elements to look at, from `from`; SIZE_MAX: all (LPOS MAXLEN)
 };
-// Returns false when there is none at or behind (before, if backward) `from`; else its index and
-// the lent element.
+struct list_match {
+    size_t index;
+    struct blob blob; // lent
+};
+// The next ones, in the order of the search: as many as lie together and at most `max`. 0: there is
+// none at or behind (before, if backward) `from`.
+size_t list_find_many(const struct list *list, const struct list_search *search, size_t from,
+                      struct list_match *out, size_t max);
+// The next one alone.
 bool list_find(const struct list *list, const struct list_search *search, size_t from,
                size_t *index, struct blob *out);
 // Heap bytes, elements included; blocks of HEAP elements are estimated from a sample.
@@ -65,11 +72,19 @@ bool list_is_indexed(const struct list *list);
 
 // ---- changing (storage/data only)
 struct list *list_new(void);
+// `release` as for list_pop_many.
 void list_free(struct list *list, void (*release)(void *context, struct blob *blob), void *context);
 void list_push(struct list *list, enum list_end end, struct blob blob); // takes the blob
 struct blob list_pop(struct list *list, enum list_end end); // gives the blob; list not empty
+// Takes `count` <= len elements from that end. `release` is called for each, but not for those in
+// memory that go over to snapshots (list_snapshot.h) together with their chunk.
+void list_pop_many(struct list *list, enum list_end end, size_t count,
+                   void (*release)(void *context, struct blob *blob), void *context);
 void list_insert(struct list *list, size_t index, struct blob blob); // before index; index <= len
 struct blob list_remove(struct list *list, size_t index);
+// Takes the elements at these indexes, which grow. `release` as for list_pop_many.
+void list_remove_many(struct list *list, const uint32_t *indexes, size_t count,
+                      void (*release)(void *context, struct blob *blob), void *context);
 struct blob list_replace(struct list *list, size_t index, struct blob blob); // gives the old one
 // Builds the index if the list is long enough, not too long, and has none. It goes away by itself
 // when the list gets short or very long.
