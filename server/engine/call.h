@@ -32,6 +32,8 @@ struct call {
     bool is_answered;      // call_prepare has written a refusal
     bool is_broken;        // call_prepare found the log broken
     bool is_cold;          // bytes it asked for must be read first: it will be executed again
+    bool has_asked_enough; // facts that it asks for now will not be read before it is
+    size_t looked_bytes;   // that facts were derived from
     bool is_decided;       // it will not be put off any more: what is missing is read at once
     uint32_t secrets;      // bit i: argument i is a secret, see call_hide
 };
@@ -89,9 +91,10 @@ void reply_unreadable(struct reply *reply, enum err err); // -ERR CORRUPT ... or
 bool call_bytes(struct call *call, const struct blob *blob, struct slice *out);
 
 // What `derive` says of the blob's bytes and `against` (a lent argument). For commands that look at
-// many blobs: ERR_AGAIN (call->is_cold): it must be read first. Such a command goes on asking for
-// what it will need as well, and then returns CALL_DONE. One command derives one kind of fact.
-// ERR_CORRUPT, ERR_IO: nothing is answered yet.
+// many blobs: ERR_AGAIN (call->is_cold): it must be read first, or one execution of a command has
+// looked at as many bytes as it may. Such a command goes on asking for what it will need as well,
+// at the latest until call->has_asked_enough, and then returns CALL_DONE. One command derives one
+// kind of fact, of at most 32 bits. ERR_CORRUPT, ERR_IO: nothing is answered yet.
 typedef uint64_t call_derive(struct slice bytes, struct slice against);
 enum err call_fact(struct call *call, const struct blob *blob, call_derive *derive,
                    struct slice against, uint64_t *out);

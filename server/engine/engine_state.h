@@ -21,6 +21,7 @@ enum {
     ENGINE_MEMORY_SAMPLE_BYTES = 1 << 20, // written since the last look at the memory in use
     ENGINE_MEMORY_RECHECK_US = 1000,      // when full: look again at most this often
     ENGINE_SNAPSHOT_MIN = 4096,           // elements of a list that a reply shares, not lists
+    ENGINE_LOOK_BYTES = 512 << 10,        // compared or measured by one command in one go
     ENGINE_SWEEP_MS = 1000,               // idle clients are looked at this often
     ENGINE_TRIM_IDLE_MS = 2000,           // a client quiet for so long gives its buffers back
     // Segments that the log has given up and only replies in outboxes hold: a client that has taken
@@ -136,6 +137,7 @@ struct engine {
     struct saving saving;
     struct buf scratch; // call_bytes, expiry
     size_t snapshot_min;
+    size_t look_bytes;
 };
 
 // ---- engine.c
