@@ -80,6 +80,13 @@ static void hunt_damaged(struct hunt *hunt, size_t index, enum err err) {
     hunt->is_damaged = true;
 }
 
+static enum err compare(const struct hunt *hunt, const struct blob *blob, uint64_t *is_equal) {
+    if (blob_kind(blob) == BLOB_REF)
+        return call_fact(hunt->call, blob, is_same, hunt->element, is_equal);
+    *is_equal = is_same(blob_bytes(blob), hunt->element);
+    return ERR_NONE;
+}
+
 // The next element that equals the one sought, or may; false when there is none, or no more shall
 // be asked for. What is not known yet nearly certainly is equal, unless others were not: then as
 // many more are asked for, so that hashes made to collide cost a few rounds and not one for each.
@@ -87,7 +94,7 @@ static bool hunt_next(struct hunt *hunt, size_t *index) {
     const struct list_match *match;
     while ((match = hunt_match(hunt)) != NULL) {
         uint64_t is_equal = 0;
-        const enum err err = call_fact(hunt->call, &match->blob, is_same, hunt->element, &is_equal);
+        const enum err err = compare(hunt, &match->blob, &is_equal);
         if (hunt->call->has_asked_enough) return false;
         if (err != ERR_NONE && err != ERR_AGAIN) {
             hunt_damaged(hunt, match->index, err);

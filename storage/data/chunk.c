@@ -119,6 +119,7 @@ static bool block_has(const uint32_t *hashes, uint32_t hash) {
 static size_t find_forward(const struct chunk *chunk, const struct chunk_search *search) {
     const uint32_t *hashes = chunk_hashes(chunk) + chunk->node.start;
     size_t at = search->from;
+    if (at < search->to && hashes[at] == search->hash && matches(chunk, at, search)) return at;
     while (at < search->to) {
         if (at + SCAN_BLOCK <= search->to && !block_has(hashes + at, search->hash)) {
             at += SCAN_BLOCK;

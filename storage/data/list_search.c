@@ -85,16 +85,25 @@ static size_t collect(const struct list *list, const struct list_search *search,
     size_t at;
     const struct chunk *chunk = deque_locate(&list->deque, first, &at);
     const size_t begin = first - at;
-    size_t rest[2] = {range[0], range[1]};
+    struct chunk_search rest = {
+        .hash = search->hash,
+        .backward = search->backward,
+        .len = search->len,
+        .from = range[0] > begin ? range[0] - begin : 0,
+        .to = num_min(range[1] - begin, chunk->node.count),
+    };
     size_t count = 0;
-    do {
-        out[count++] = (struct list_match){.index = first, .blob = chunk_get(chunk, first - begin)};
+    for (;;) {
+        out[count++] = (struct list_match){.index = begin + at, .blob = chunk_get(chunk, at)};
+        if (count == max) return count;
         if (search->backward)
-            rest[1] = first;
+            rest.to = at;
         else
-            rest[0] = first + 1;
-    } while (count < max && rest[0] < rest[1] && find_in_chunk(chunk, search, begin, rest, &first));
-    return count;
+            rest.from = at + 1;
+        if (rest.from >= rest.to) return count;
+        at = chunk_find(chunk, &rest);
+        if (at == rest.to) return count;
+    }
 }
 
 size_t list_find_many(const struct list *list, const struct list_search *search, size_t from,

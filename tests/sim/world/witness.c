@@ -204,10 +204,8 @@ static void tell(struct world *world, enum engine_seen what, const struct call *
 void witness_read(void *context, const struct blob *blob, char *into) {
     const struct world *world = context;
     const struct slice resident = store_resident(world->store, blob);
-    if (resident.data != NULL) {
-        memcpy(into, resident.data, resident.len);
-        return;
-    }
+    if (resident.data != NULL) memcpy(into, resident.data, resident.len);
+    if (resident.data != NULL || blob_kind(blob) != BLOB_REF) return;
     char name[SEGMENT_NAME_BYTES];
     segment_name(name, blob_slot(blob));
     memcpy(into, memory_disk_bytes(world->disk, name) + blob_offset(blob), blob_len(blob));
