@@ -8,13 +8,13 @@
 // without having changed anything. What it asked for is read; the command is then executed again
 // from its beginning, and finds what was read: the bytes of one payload, or for each of many the
 // *fact* that was derived from its bytes (whether it equals an argument, how long it is in a
-// reply), which takes 24 bytes whatever the payload's length. Its client is READING meanwhile:
-// later requests wait, other clients go on. A waiter keeps its place and is tried again as one that
-// was stalled. Failure modes: a payload that cannot be read is a fact, too. The client goes, is
-// killed, its waiter times out: the want is ended. The data has changed: what is new is asked for,
-// and what is known stays known, since an lsn is never used again. The last execution decides all
-// at one moment. COLD_ROUNDS_MAX executions at most; then, and where a command has already changed
-// something, it reads and waits.
+// reply), which takes 16 to 32 bytes whatever the payload's length. Its client is READING
+// meanwhile: later requests wait, other clients go on. A waiter keeps its place and is tried again
+// as one that was stalled. Failure modes: a payload that cannot be read is a fact, too. The client
+// goes, is killed, its waiter times out: the want is ended. The data has changed: what is new is
+// asked for, and what is known stays known, since an lsn is never used again. The last execution
+// decides all at one moment. COLD_ROUNDS_MAX executions at most; then, and where a command has
+// already changed something, it reads and waits.
 //
 // How long the loop is held, by one execution: look_bytes looked at, 10 to 20 ns for each candidate
 // that is known or asked for, and what the command then does. Each round asks for twice what is
@@ -40,11 +40,17 @@ struct fact {
     uint32_t value;
 };
 
+// A command that is executed again looks at what it looked at before, in the same order; so a fact
+// is mostly found beside the last one. Only where it is not, the table is asked, and brought up to
+// date: each place in it is a cache miss.
 struct facts {
-    struct buf items;   // of struct fact, as they were learned: mostly in the order of the asking
-    size_t next;        // of them is likely to be asked for next
-    uint32_t *places;   // 1 + index of each, open addressing; 0: free
+    struct buf items; // of struct fact, as they were learned: in the order of the asking
+    size_t next;      // of them is likely to be asked for next
+    uint64_t lsn_min;
+    uint64_t lsn_max;
+    uint32_t *places;   // 1 + index, open addressing; 0: free
     size_t place_count; // a power of two, at most half full
+    size_t placed;      // items from the first that stand in it
 };
 
 struct cold {
@@ -78,13 +84,28 @@ static uint32_t *facts_place(const struct facts *facts, uint64_t lsn) {
     return &facts->places[at];
 }
 
+static void facts_place_all(struct facts *facts) {
+    size_t count;
+    const struct fact *items = facts_items(facts, &count);
+    if (2 * count > facts->place_count) {
+        mem_free(facts->places);
+        facts->place_count = num_max(facts->place_count, FACT_PLACES_MIN);
+        while (2 * count > facts->place_count)
+            facts->place_count *= 2;
+        facts->places = mem_alloc_array(facts->place_count, sizeof *facts->places);
+        facts->placed = 0;
+    }
+    for (; facts->placed < count; facts->placed++)
+        *facts_place(facts, items[facts->placed].lsn) = (uint32_t)(facts->placed + 1);
+}
+
 static const struct fact *facts_find(struct facts *facts, uint64_t lsn) {
     size_t count;
     const struct fact *items = facts_items(facts, &count);
-    if (count == 0) return NULL;
-    // A command that is executed again looks at what it looked at before, in the same order.
     const bool is_next = facts->next < count && items[facts->next].lsn == lsn;
     if (!is_next && !(facts->next < count && MUTANT(FACT_OF_ANOTHER))) {
+        if (count == 0 || lsn < facts->lsn_min || lsn > facts->lsn_max) return NULL;
+        facts_place_all(facts);
         const uint32_t index = *facts_place(facts, lsn);
         if (index == 0) return NULL;
         facts->next = index - 1;
@@ -92,26 +113,14 @@ static const struct fact *facts_find(struct facts *facts, uint64_t lsn) {
     return &items[facts->next++];
 }
 
-static void facts_grow(struct facts *facts) {
-    size_t count;
-    const struct fact *items = facts_items(facts, &count);
-    mem_free(facts->places);
-    facts->place_count = num_max(2 * facts->place_count, FACT_PLACES_MIN);
-    facts->places = mem_alloc_array(facts->place_count, sizeof *facts->places);
-    for (size_t i = 0; i < count; i++)
-        *facts_place(facts, items[i].lsn) = (uint32_t)(i + 1);
-}
-
 static void facts_add(struct facts *facts, uint64_t lsn, uint64_t value, enum err err) {
+    const struct fact fact = {.lsn = lsn, .err = err, .value = (uint32_t)value};
     size_t count;
     (void)facts_items(facts, &count);
     must(value <= UINT32_MAX && count < UINT32_MAX);
-    if (2 * (count + 1) > facts->place_count) facts_grow(facts);
-    uint32_t *place = facts_place(facts, lsn);
-    if (*place != 0) return; // asked for twice
-    const struct fact fact = {.lsn = lsn, .err = err, .value = (uint32_t)value};
+    facts->lsn_min = count == 0 ? lsn : num_min(lsn, facts->lsn_min);
+    facts->lsn_max = count == 0 ? lsn : num_max(lsn, facts->lsn_max);
     buf_append(&facts->items, &fact, sizeof fact);
-    *place = (uint32_t)(count + 1);
 }
 
 static void facts_deinit(struct facts *facts) {
@@ -227,13 +236,21 @@ static bool has_looked_enough(const struct call *call, size_t len) {
     return call->is_cold || call->looked_bytes + len > call->engine->look_bytes;
 }
 
+// It has asked for something, and come past all that is known: nothing of what follows is. Were it,
+// to ask for it again would do no harm.
+static bool is_behind_all(const struct call *call) {
+    const struct facts *facts = &call->client->cold->facts;
+    return call->is_cold && facts->next * sizeof(struct fact) >= facts->items.len;
+}
+
 enum err call_fact(struct call *call, const struct blob *blob, call_derive *derive,
                    struct slice against, uint64_t *out) {
     struct engine *engine = call->engine;
     struct cold *cold = call->client->cold;
     const bool is_ref = blob_kind(blob) == BLOB_REF;
     const uint64_t lsn = is_ref && cold != NULL ? store_lsn(engine->store, blob) : 0;
-    const struct fact *fact = lsn == 0 ? NULL : facts_find(&cold->facts, lsn);
+    const struct fact *fact = NULL;
+    if (lsn != 0 && !is_behind_all(call)) fact = facts_find(&cold->facts, lsn);
     if (fact != NULL) {
         *out = fact->value;
         return (enum err)fact->err;
@@ -249,8 +266,8 @@ enum err call_fact(struct call *call, const struct blob *blob, call_derive *deri
     if (err == ERR_AGAIN) err = store_bytes(engine->store, blob, &engine->scratch, &bytes);
     if (err != ERR_NONE) return err;
     *out = derive(bytes, against);
+    // Not kept: the facts would lose their order, and to look again costs less.
     if (is_ref) call->looked_bytes += len;
-    if (lsn != 0) facts_add(&cold->facts, lsn, *out, ERR_NONE);
     return ERR_NONE;
 }
 
@@ -328,6 +345,7 @@ void cold_suspend(struct client *client) {
     if (cold->want != NULL && !cold->has_bytes) return; // on its way
     cold_forget_bytes(client);
     cold->rounds++;
+    cold->facts.next = 0;
     if (cold->asked.len > 0) {
         want_next(cold);
         return;
