@@ -256,7 +256,10 @@ static void give_up(struct cleaner *cleaner) {
 static void end_walk(struct cleaner *cleaner) {
     cleaner->stats.walks++;
     drop_empty_victims(cleaner);
-    cleaner->vain_walks = cleaner->walk_relocated > 0 ? 0 : cleaner->vain_walks + 1;
+    // What is in the trash counts as live, and no walk comes to it.
+    const bool is_vain = cleaner->walk_relocated == 0 && !store_has_trash(cleaner->store);
+    if (cleaner->walk_relocated > 0) cleaner->vain_walks = 0;
+    if (is_vain) cleaner->vain_walks++;
     if (cleaner->vain_walks == VAIN_WALKS_MAX) give_up(cleaner);
     if (cleaner->victim_count > 0) {
         begin_walk(cleaner);

@@ -146,6 +146,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
         return err;
     }
     recovery->keys = store_key_count(store);
+    keyspace_defer(store->keyspace, options->trash_min == 0 ? STORE_TRASH_MIN : options->trash_min);
     store->cleaner = cleaner_new(store, store->trace);
     store->scrub = scrub_new(store, store->trace);
     *out = store;
@@ -190,6 +191,14 @@ void store_observe(struct store *store,
                    void *context) {
     store->observer = observer;
     store->observer_context = context;
+}
+
+bool store_has_trash(const struct store *store) {
+    return keyspace_has_trash(store->keyspace);
+}
+
+void store_sweep(struct store *store, size_t steps) {
+    if (!MUTANT(TRASH_NEVER_SWEPT)) keyspace_sweep(store->keyspace, steps);
 }
 
 void store_touch(struct store *store, const struct entry *entry, int64_t now_ms) {

@@ -30,6 +30,7 @@ struct store_options {
     struct store_fold_options fold;
     unsigned databases;
     uint64_t seed;                // of hash tables
+    size_t trash_min;             // elements of a value that is freed in steps; 0: the usual
     size_t cold_read_cache_bytes; // of the log, read from disk and kept for who comes next
     const struct trace *trace;    // may be NULL
 };
@@ -69,6 +70,14 @@ void store_touch(struct store *store, const struct entry *entry, int64_t now_ms)
 void store_note_seen(struct store *store, const struct consumer *consumer, int64_t now_ms);
 // An XADD whose idempotent id was known; not durable.
 void store_note_duplicate(struct store *store, const struct stream *stream);
+
+// ---- what is left of large values that are gone. Whoever adds elements meanwhile frees about
+// twice as many, so that it cannot pile up beyond what the keyspace once held.
+enum { STORE_TRASH_MIN = 64 }; // elements: 20 us at most are spent on freeing a value at once
+
+bool store_has_trash(const struct store *store);
+// Frees about `steps` elements of it; the owner does so until there is none.
+void store_sweep(struct store *store, size_t steps);
 
 // ---- payloads
 // --------------------------------------------------------------------------------------------------------------

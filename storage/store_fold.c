@@ -39,7 +39,8 @@ static uint64_t count_empty(const struct store *store) {
 static void count_freeable(struct store *store) {
     struct store_folds *folds = &store->folds;
     const uint64_t sealed_lsn = log_sealed_lsn(store->log);
-    if (sealed_lsn == folds->counted_lsn) return;
+    // What is in the trash counts as live: a segment full of it is counted when it is swept.
+    if (sealed_lsn == folds->counted_lsn || store_has_trash(store)) return;
     const uint64_t empty = count_empty(store);
     folds->freeable = num_min(folds->counted_empty, empty);
     folds->counted_empty = empty;

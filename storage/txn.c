@@ -10,6 +10,7 @@
 #include "proto/base/num.h"
 #include "storage/store_state.h"
 
+enum { SWEEP_PER_ELEMENT = 2 };      // of the trash, for each element that is added
 enum { TXN_SCRATCH_KEEP = 1 << 20 }; // bytes of meta scratch kept between transactions
 
 // ---- life
@@ -74,6 +75,8 @@ void txn_effect(struct txn *txn, const struct effect *effect) {
     must(err == ERR_NONE);
     txn->effects++;
     store_note_growth(store, record.meta.len, &outcome);
+    if (outcome.added > 0 || outcome.created)
+        store_sweep(store, SWEEP_PER_ELEMENT * ((size_t)outcome.added + outcome.created));
     if (MUTANT(FRAME_PER_EFFECT)) log_commit(store->log);
     if (MUTANT(MOVE_WAKES_NOBODY) && effect->values != NULL && effect->values->blob != NULL) return;
     if (effect->type == EFFECT_RELOCATE) return; // nothing that anybody could see has changed

@@ -63,8 +63,8 @@ void txn_stream_trim(struct txn *txn, unsigned db, struct slice key, size_t coun
     must(count <= stream_len(stream));
     struct stream_cursor cursor = stream_seek(stream, STREAM_ID_MIN);
     struct stream_entry last = {0};
-    for (size_t i = 0; i < count; i++)
-        stream_next(&cursor, &last);
+    stream_skip(&cursor, count - 1);
+    stream_next(&cursor, &last);
     const struct effect effect = {
         .type = EFFECT_STREAM_TRIM, .db = db, .key = key, .count = (uint32_t)count, .id = last.id};
     txn_effect(txn, &effect);

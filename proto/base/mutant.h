@@ -143,7 +143,11 @@
     X(COLD_COMMAND_FORGOTTEN,       "cold",     "a command whose bytes have been read is not executed again")                        \
     X(REPLY_SLOT_NOT_HELD,          "cold",     "a segment is written over while a reply still needs its values")             \
     X(FACT_OF_ANOTHER,              "cold",     "what was read for one element is believed of the next")                             \
-    X(SNAPSHOT_FOLLOWS_LIST,        "cold",     "a long reply shows what its list has become meanwhile")
+    X(SNAPSHOT_FOLLOWS_LIST,        "cold",     "a long reply shows what its list has become meanwhile")             \
+    /* trash */                                                                                                           \
+    X(TRASH_BYTES_KEPT,             "trash",    "what is swept of large values stays counted as live")                    \
+    X(TRASH_NEVER_SWEPT,            "trash",    "large values that are gone are never given back")                        \
+    X(TRASH_SWEPT_TWICE,            "trash",    "what was swept stays in the trash")
 // clang-format on
 
 #ifdef ACKD_MUTANTS

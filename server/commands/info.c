@@ -118,7 +118,6 @@ static void section_memory(struct info *info) {
         "number_of_functions",   "number_of_libraries",           "used_memory_vm_functions",
         "used_memory_functions", "mem_replication_backlog",       "mem_clients_slaves",
         "mem_cluster_links",     "mem_total_replication_buffers", "active_defrag_running",
-        "lazyfreed_objects",     "lazyfree_pending_objects",
     };
     struct stats *stats = engine_stats(info->call->engine);
     const struct options *options = engine_options_of(info->call->engine);
@@ -158,6 +157,11 @@ static void section_memory(struct info *info) {
     info_field_u64(info, "mem_not_counted_for_evict",
                    store == NULL ? 0 : engine_memory_uncounted(info->call->engine));
     info_field_str(info, "mem_allocator", info->usage.allocator);
+    const struct keyspace *keyspace = store == NULL ? NULL : store_keyspace(store);
+    info_field_u64(info, "lazyfree_pending_objects",
+                   keyspace == NULL ? 0 : keyspace_trash_pending(keyspace));
+    info_field_u64(info, "lazyfreed_objects",
+                   keyspace == NULL ? 0 : keyspace_trash_freed(keyspace));
     info_fields_zero(info, idle, sizeof idle / sizeof *idle);
 }
 

@@ -139,7 +139,11 @@ bool limits_memory_is_full(struct engine *engine) {
     if (recheck || engine->memory_unsampled_bytes > ENGINE_MEMORY_SAMPLE_BYTES) {
         limits_sample_memory(engine);
     }
-    return engine->memory_used > max;
+    if (engine->memory_used <= max || !has_trash(engine)) return engine->memory_used > max;
+    // Memory that nobody can reach any more is no reason to refuse anything: the command pays for
+    // some of it, and goes on while more is left.
+    sweep_trash(engine, ENGINE_TRASH_WHEN_FULL);
+    return !has_trash(engine) && engine->memory_used > max;
 }
 
 void limits_grew(struct engine *engine, size_t bytes) {

@@ -157,18 +157,31 @@ static void run_clients(struct engine *engine) {
     }
 }
 
+void sweep_trash(struct engine *engine, size_t steps) {
+    if (!has_trash(engine)) return;
+    store_sweep(engine->store, steps);
+    // Who is told that memory is full must not be told so for what is free again.
+    if (!has_trash(engine)) limits_sample_memory(engine);
+}
+
 void engine_run(struct engine *engine) {
     end_pause_if_over(engine);
     wait_time_out(engine);
     wait_serve(engine);
     if (engine->has_expired_left) expire_run(engine);
     run_clients(engine);
+    sweep_trash(engine, ENGINE_TRASH_PER_TURN);
+}
+
+bool has_trash(const struct engine *engine) {
+    return engine->store != NULL && store_has_trash(engine->store);
 }
 
 bool engine_has_work(const struct engine *engine) {
     const int64_t now_ms = engine_now_ms(engine);
     return !link_is_empty(&engine->states[CLIENT_RUNNABLE]) || !link_is_empty(&engine->ready) ||
-           engine->has_expired_left || engine_next_deadline_ms(engine) <= now_ms;
+           engine->has_expired_left || has_trash(engine) ||
+           engine_next_deadline_ms(engine) <= now_ms;
 }
 
 int64_t engine_next_deadline_ms(const struct engine *engine) {

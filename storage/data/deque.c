@@ -255,20 +255,18 @@ static struct branch *branch_join(struct branch *branch) {
     return right;
 }
 
-// Takes a leaf out under which no element is counted any more, and frees the branches that go with
-// it.
+// Takes a leaf out under which no element is counted any more, and frees the branches that it
+// leaves empty.
 static void tree_remove(struct deque *deque, struct tree_node *leaf) {
-    struct tree_node *node = leaf;
-    while (node != NULL) {
+    for (struct tree_node *node = leaf; node != NULL;) {
         struct branch *parent = node->parent;
+        if (parent != NULL) branch_remove(parent, node->slot);
+        if (node != leaf) mem_free(node);
         if (parent == NULL) {
             deque->root = NULL;
             deque->height = 0;
-            if (node != leaf) mem_free(node);
             return;
         }
-        branch_remove(parent, node->slot);
-        if (node != leaf) mem_free(node);
         struct branch *emptied = parent->node.count == 0 ? parent : branch_join(parent);
         if (emptied != NULL) deque->branches--;
         node = emptied == NULL ? NULL : &emptied->node;
@@ -295,6 +293,8 @@ void deque_take(struct deque *deque, struct chunk *chunk) {
     else
         chunk->next->prev = chunk->prev;
     tree_remove(deque, &chunk->node);
+    chunk->node.parent = NULL;
+    chunk->node.slot = 0;
 }
 
 void deque_remove(struct deque *deque, struct chunk *chunk) {

@@ -34,14 +34,35 @@ void dict_init(struct dict *dict, struct slice (*key_of)(const struct dict_entry
     *dict = (struct dict){.key_of = key_of, .seed = seed};
 }
 
-void dict_deinit(struct dict *dict, void (*free_entry)(void *context, struct dict_entry *entry),
-                 void *context) {
-    struct dict_walk walk;
-    dict_walk_begin(&walk, dict);
-    struct dict_entry *entry;
-    while (free_entry != NULL && (entry = dict_walk_next(&walk)) != NULL) {
+// The buckets in front of `moving` are empty, as while entries move over; the new table's turn
+// comes when it is the only one.
+size_t dict_drain(struct dict *dict, size_t steps,
+                  void (*free_entry)(void *context, struct dict_entry *entry), void *context) {
+    struct dict_table *old = &dict->tables[1];
+    for (; steps > 0; steps--) {
+        if (dict->moving == old->bucket_count) {
+            mem_free(old->buckets);
+            *old = dict->tables[0];
+            dict->tables[0] = (struct dict_table){0};
+            dict->moving = 0;
+            if (old->bucket_count == 0) return steps;
+        }
+        struct dict_entry **bucket = &old->buckets[dict->moving];
+        struct dict_entry *entry = *bucket;
+        if (entry == NULL) {
+            dict->moving++;
+            continue;
+        }
+        *bucket = entry->next;
+        old->used--;
         free_entry(context, entry);
     }
+    return 0;
+}
+
+void dict_deinit(struct dict *dict, void (*free_entry)(void *context, struct dict_entry *entry),
+                 void *context) {
+    if (free_entry != NULL) dict_drain(dict, SIZE_MAX, free_entry, context);
     mem_free(dict->tables[0].buckets);
     mem_free(dict->tables[1].buckets);
     *dict = (struct dict){0};

@@ -31,6 +31,11 @@ struct dict {
 };
 
 void dict_init(struct dict *dict, struct slice (*key_of)(const struct dict_entry *), uint64_t seed);
+// Gives entries up until it is empty or `steps` are spent: one for each entry and each bucket. Says
+// how many steps are left: 0 unless it is empty and holds no memory. In between it may be walked,
+// counted and drained further.
+size_t dict_drain(struct dict *dict, size_t steps,
+                  void (*free_entry)(void *context, struct dict_entry *entry), void *context);
 void dict_deinit(struct dict *dict, void (*free_entry)(void *context, struct dict_entry *entry),
                  void *context);
 size_t dict_count(const struct dict *dict);

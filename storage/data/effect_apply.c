@@ -245,13 +245,26 @@ static void leave(void *context, struct blob *blob) {
     keyspace_leave(context, blob);
 }
 
+// Whole chunks go together, and in steps: a trim may take millions.
 static void pop_many(struct apply *apply, enum list_end end, size_t count) {
+    struct list *cut = count < CUT_MIN ? NULL : list_cut(list_of(apply), end, count);
+    if (cut != NULL) {
+        count -= list_len(cut);
+        keyspace_discard(apply->keyspace, TYPE_LIST, (union entry_value){.list = cut});
+    }
     list_pop_many(list_of(apply), end, count, leave, apply->keyspace);
 }
 
 static void remove_if_empty_list(struct apply *apply) {
     if (MUTANT(EMPTY_LIST_KEPT)) return;
     if (list_len(list_of(apply)) == 0) remove_entry(apply);
+}
+
+// Whether the list goes with so many elements; then it has gone, whole.
+static bool removes_all(struct apply *apply, size_t count) {
+    if (count < list_len(list_of(apply)) || MUTANT(EMPTY_LIST_KEPT)) return false;
+    remove_entry(apply);
+    return true;
 }
 
 static enum err apply_list_pop(struct apply *apply) {
@@ -261,6 +274,7 @@ static enum err apply_list_pop(struct apply *apply) {
     if (err != ERR_NONE) return err;
     if (!holds(apply, TYPE_LIST)) return refuse(apply, "the key is not a list");
     if (count > list_len(list_of(apply))) return refuse(apply, "the list has not so many elements");
+    if (removes_all(apply, count)) return ERR_NONE;
     pop_many(apply, end, count);
     remove_if_empty_list(apply);
     return ERR_NONE;
@@ -325,6 +339,7 @@ static enum err apply_list_trim(struct apply *apply) {
     if ((uint64_t)from_head + from_tail > list_len(list_of(apply))) {
         return refuse(apply, "the list has not so many elements");
     }
+    if (removes_all(apply, (size_t)from_head + from_tail)) return ERR_NONE;
     pop_many(apply, LIST_HEAD, from_head);
     pop_many(apply, MUTANT(TRIM_FROM_ONE_END) ? LIST_HEAD : LIST_TAIL, from_tail);
     remove_if_empty_list(apply);

@@ -9,6 +9,8 @@
 #include "storage/data/effect_meta.h"
 #include "storage/data/keyspace_state.h"
 
+enum { CUT_MIN = 64 }; // fewer elements of a list or stream are taken one by one
+
 struct apply {
     struct keyspace *keyspace;
     const struct effect_record *record;

@@ -45,6 +45,15 @@ static enum err apply_stream_add(struct apply *apply) {
     return ERR_NONE;
 }
 
+// Whole chunks go together, and in steps; says how many entries they had.
+static size_t cut_chunks(struct apply *apply, size_t count) {
+    struct stream *cut = count < CUT_MIN ? NULL : stream_cut(stream_of(apply), count);
+    if (cut == NULL) return 0;
+    const size_t len = stream_len(cut);
+    keyspace_discard(apply->keyspace, TYPE_STREAM, (union entry_value){.stream = cut});
+    return len;
+}
+
 static enum err apply_stream_trim(struct apply *apply) {
     const uint32_t count = meta_u32(&apply->meta);
     const struct stream_id id = take_id(apply);
@@ -53,10 +62,11 @@ static enum err apply_stream_trim(struct apply *apply) {
     }
     struct stream_cursor cursor = stream_seek(stream_of(apply), STREAM_ID_MIN);
     struct stream_entry last = {0};
-    for (uint32_t i = 0; i < count; i++)
-        stream_next(&cursor, &last);
+    stream_skip(&cursor, count - 1);
+    stream_next(&cursor, &last);
     if (!stream_id_equal(last.id, id)) return refuse(apply, "the trim ends at another entry");
-    for (uint32_t i = 0; i < count; i++) {
+    const size_t cut = MUTANT(TRIMMED_BYTES_KEPT) ? 0 : cut_chunks(apply, count);
+    for (size_t i = cut; i < count; i++) {
         struct blob gone;
         stream_shift(stream_of(apply), &gone);
         if (!MUTANT(TRIMMED_BYTES_KEPT)) keyspace_leave(apply->keyspace, &gone);

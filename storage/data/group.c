@@ -104,18 +104,24 @@ struct group *group_new(struct slice name) {
     return group;
 }
 
+size_t group_drain(struct group *group, size_t steps) {
+    for (; group->index_cap > 0 && steps > 0; steps--) {
+        struct consumer *consumer = group->by_index[group->index_cap - 1];
+        if (consumer != NULL) steps = tree_drain(&consumer->by_id, steps);
+        if (steps == 0) return 0;
+        mem_free(consumer);
+        group->index_cap--;
+    }
+    steps = tree_drain(&group->consumers, steps);
+    steps = tree_drain(&group->by_id, steps);
+    steps = tree_drain(&group->by_time, steps);
+    return pending_pool_drain(&group->pool, steps);
+}
+
 void group_free(struct group *group) {
     if (group == NULL) return;
-    for (uint32_t i = 0; i < group->index_cap; i++) {
-        if (group->by_index[i] == NULL) continue;
-        tree_deinit(&group->by_index[i]->by_id);
-        mem_free(group->by_index[i]);
-    }
+    group_drain(group, SIZE_MAX);
     mem_free(group->by_index);
-    tree_deinit(&group->consumers);
-    tree_deinit(&group->by_id);
-    tree_deinit(&group->by_time);
-    pending_pool_deinit(&group->pool);
     mem_free(group);
 }
 

@@ -75,6 +75,10 @@ bool group_last_pending(const struct group *group, struct pending *out);
 
 // ---- changing (storage/data only)
 struct group *group_new(struct slice name);
+// Frees what it holds until there is nothing more or `steps` (pages, consumers) are spent; says how
+// many are left: 0 unless all is freed. All that may be done with it then is more of this and
+// group_free.
+size_t group_drain(struct group *group, size_t steps);
 void group_free(struct group *group);
 size_t group_memory(const struct group *group); // heap bytes, consumers included
 void group_set_id(struct group *group, struct stream_id last_id, int64_t entries_read);

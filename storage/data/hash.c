@@ -60,15 +60,20 @@ static void free_field(void *context, struct dict_entry *entry) {
     mem_free(field);
 }
 
+size_t hash_drain(struct hash_type *hash, size_t steps,
+                  void (*release)(void *context, struct blob *blob), void *context) {
+    struct release call = {.release = release, .context = context};
+    for (; steps > 0 && hash->len > 0; steps--)
+        free_field(&call, &hash->fields[--hash->len]->link);
+    return dict_drain(&hash->dict, steps, free_field, &call);
+}
+
 void hash_free(struct hash_type *hash, void (*release)(void *context, struct blob *blob),
                void *context) {
     if (hash == NULL) return;
-    struct release call = {.release = release, .context = context};
-    for (size_t i = 0; i < hash->len; i++)
-        free_field(&call, &hash->fields[i]->link);
+    hash_drain(hash, SIZE_MAX, release, context);
     mem_free(hash->fields);
     mem_free(hash->hashes);
-    dict_deinit(&hash->dict, free_field, &call);
     mem_free(hash);
 }
 

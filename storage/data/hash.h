@@ -37,6 +37,10 @@ size_t hash_memory(const struct hash_type *hash);
 
 // ---- changing (storage/data only)
 struct hash_type *hash_new(uint64_t seed);
+// Gives fields up until there are none or `steps` are spent (a field or a bucket each); says how
+// many are left: 0 unless it is empty. It may be read by hash_each meanwhile, and not be changed.
+size_t hash_drain(struct hash_type *hash, size_t steps,
+                  void (*release)(void *context, struct blob *blob), void *context);
 void hash_free(struct hash_type *hash, void (*release)(void *context, struct blob *blob),
                void *context);
 bool hash_set(struct hash_type *hash, struct slice field, struct blob value,

@@ -98,13 +98,19 @@ static void drop_oldest(struct idmp *idmp, struct producer *producer) {
     idmp->ids--;
 }
 
-static void forget_all(struct idmp *idmp) {
-    while (!link_is_empty(&idmp->by_use)) {
+size_t idmp_drain(struct idmp *idmp, size_t steps) {
+    for (; steps > 0 && !link_is_empty(&idmp->by_use); steps--) {
         struct producer *producer = link_entry(idmp->by_use.next, struct producer, link);
-        while (!link_is_empty(&producer->ids))
+        if (link_is_empty(&producer->ids))
+            drop_producer(idmp, producer);
+        else
             drop_oldest(idmp, producer);
-        drop_producer(idmp, producer);
     }
+    return steps;
+}
+
+static void forget_all(struct idmp *idmp) {
+    idmp_drain(idmp, SIZE_MAX);
 }
 
 void idmp_free(struct idmp *idmp) {

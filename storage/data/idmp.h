@@ -18,6 +18,8 @@
 struct idmp;
 
 struct idmp *idmp_new(void);
+// Forgets ids and producers until there are none or `steps` are spent; says how many are left.
+size_t idmp_drain(struct idmp *idmp, size_t steps);
 void idmp_free(struct idmp *idmp);
 uint32_t idmp_duration_s(const struct idmp *idmp);
 uint32_t idmp_max_size(const struct idmp *idmp);

@@ -32,6 +32,7 @@ struct keyspace *keyspace_new(unsigned databases, const struct blob_space *space
     keyspace->count = databases;
     keyspace->space = *space;
     keyspace->seed = seed;
+    trash_init(&keyspace->trash);
     for (unsigned db = 0; db < databases; db++) {
         dict_init(&keyspace->databases[db].keys, key_of_link, seed);
     }
@@ -40,8 +41,10 @@ struct keyspace *keyspace_new(unsigned databases, const struct blob_space *space
 
 void keyspace_free(struct keyspace *keyspace) {
     if (keyspace == NULL) return;
+    keyspace_defer(keyspace, 0);
     for (unsigned db = 0; db < keyspace->used; db++) // the others hold nothing
         keyspace_flush(keyspace, db);
+    keyspace_sweep(keyspace, SIZE_MAX);
     mem_free(keyspace->databases);
     mem_free(keyspace->live);
     mem_free(keyspace);
@@ -235,21 +238,34 @@ struct entry *keyspace_create(struct keyspace *keyspace, unsigned db, struct sli
     return entry;
 }
 
-void keyspace_clear(struct keyspace *keyspace, struct entry *entry) {
-    switch ((enum value_type)entry->type) {
+void keyspace_free_value(struct keyspace *keyspace, enum value_type type, union entry_value value) {
+    switch (type) {
     case TYPE_STRING:
-        keyspace_leave(keyspace, &entry->value.string);
-        break;
+        keyspace_leave(keyspace, &value.string);
+        return;
     case TYPE_LIST:
-        list_free(entry->value.list, leave, keyspace);
-        break;
+        list_free(value.list, leave, keyspace);
+        return;
     case TYPE_HASH:
-        hash_free(entry->value.hash, leave, keyspace);
-        break;
+        hash_free(value.hash, leave, keyspace);
+        return;
     case TYPE_STREAM:
-        stream_free(entry->value.stream, leave, keyspace);
-        break;
+        stream_free(value.stream, leave, keyspace);
+        return;
     }
+    must_not_reach();
+}
+
+void keyspace_discard(struct keyspace *keyspace, enum value_type type, union entry_value value) {
+    struct trash *trash = &keyspace->trash;
+    if (trash_wants(trash, trash_weight(trash, type, &value)))
+        trash_put_value(trash, type, value);
+    else
+        keyspace_free_value(keyspace, type, value);
+}
+
+void keyspace_clear(struct keyspace *keyspace, struct entry *entry) {
+    keyspace_discard(keyspace, (enum value_type)entry->type, entry->value);
     entry->type = TYPE_STRING;
     entry->value.string = (struct blob){0};
 }
@@ -275,7 +291,10 @@ static void free_entry(void *context, struct dict_entry *link) {
 void keyspace_flush(struct keyspace *keyspace, unsigned db) {
     struct database *target = database(keyspace, db);
     expiry_deinit(&target->expiry);
-    dict_deinit(&target->keys, free_entry, keyspace);
+    if (trash_wants(&keyspace->trash, dict_count(&target->keys)))
+        trash_put_keys(&keyspace->trash, &target->keys);
+    else
+        dict_deinit(&target->keys, free_entry, keyspace);
     dict_init(&target->keys, key_of_link, keyspace->seed);
 }
 
@@ -289,6 +308,28 @@ void keyspace_swap(struct keyspace *keyspace, unsigned a, unsigned b) {
     if (used > keyspace->used) keyspace->used = used;
 }
 
+// ---- trash
+
+void keyspace_defer(struct keyspace *keyspace, size_t min) {
+    keyspace->trash.min = min;
+}
+
+bool keyspace_has_trash(const struct keyspace *keyspace) {
+    return !trash_is_empty(&keyspace->trash);
+}
+
+uint64_t keyspace_trash_pending(const struct keyspace *keyspace) {
+    return keyspace->trash.pending;
+}
+
+uint64_t keyspace_trash_freed(const struct keyspace *keyspace) {
+    return keyspace->trash.freed;
+}
+
+size_t keyspace_sweep(struct keyspace *keyspace, size_t steps) {
+    return trash_sweep(keyspace, steps);
+}
+
 // ---- checking
 
 struct check {
@@ -297,7 +338,8 @@ struct check {
     size_t expiring;
 };
 
-static void check_blob(struct check *check, const struct blob *blob) {
+static void check_blob(void *context, const struct blob *blob) {
+    struct check *check = context;
     must(blob_kind(blob) != BLOB_NONE);
     if (blob_kind(blob) != BLOB_REF) return;
     const uint64_t bytes = num_align_up(blob_len(blob), PAYLOAD_ALIGN);
@@ -361,6 +403,7 @@ void keyspace_check(const struct keyspace *keyspace) {
         keyspace_each(keyspace, db, check_entry, &check);
         must(check.expiring == checked->expiry.len);
     }
+    trash_each(&keyspace->trash, check_blob, &check);
     must(check.total == keyspace->live_total);
     for (size_t slot = 0; slot < keyspace->live_cap; slot++) {
         must(check.live[slot] == keyspace->live[slot]);

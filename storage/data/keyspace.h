@@ -1,7 +1,8 @@
 // All data of a store: numbered databases of keys. Commands read it through const; only
-// effect_apply changes it. A key holds exactly one value of one type; a list or hash without
-// elements does not exist (a stream without entries does). Time is passed in: a key whose expiry
-// has passed is not found, but stays until a KEY_DELETE effect removes it.
+// effect_apply changes it (and keyspace_sweep what nobody can see any more). A key holds exactly
+// one value of one type; a list or hash without elements does not exist (a stream without entries
+// does). Time is passed in: a key whose expiry has passed is not found, but stays until a
+// KEY_DELETE effect removes it.
 #ifndef ACKD_STORAGE_DATA_KEYSPACE_H
 #define ACKD_STORAGE_DATA_KEYSPACE_H
 
@@ -25,6 +26,13 @@ enum {
 // Numbers are on disk; append only.
 enum value_type { TYPE_STRING = 1, TYPE_LIST, TYPE_HASH, TYPE_STREAM };
 
+union entry_value {
+    struct blob string;
+    struct list *list;
+    struct hash_type *hash;
+    struct stream *stream;
+};
+
 // A key and its value. Lent by lookups until the next change.
 struct entry {
     struct dict_entry link;
@@ -34,12 +42,7 @@ struct entry {
     uint32_t accessed_s;    // OBJECT IDLETIME: seconds, low 32 bits; touched by lookups through
                             // engine, not durable
     size_t expire_position; // in the expiry heap; SIZE_MAX: not in it
-    union {
-        struct blob string;
-        struct list *list;
-        struct hash_type *hash;
-        struct stream *stream;
-    } value;
+    union entry_value value;
     char key[]; // key_len bytes
 };
 
@@ -70,9 +73,19 @@ const struct entry *keyspace_random(const struct keyspace *keyspace, unsigned db
 const struct entry *keyspace_next_expiring(const struct keyspace *keyspace, unsigned *db);
 size_t entry_memory(const struct entry *entry); // heap bytes: MEMORY USAGE
 
-// Bytes of payload referenced in each slot; slots beyond the array have none.
+// Bytes of payload referenced in each slot; slots beyond the array have none. What is in the trash
+// counts.
 uint64_t keyspace_live_bytes(const struct keyspace *keyspace, uint32_t slot);
 uint64_t keyspace_live_bytes_total(const struct keyspace *keyspace);
+
+// ---- what is left of large values that are gone (trash.h): not durable, nobody can see it
+// From now on values of `min` elements and more are freed in steps, by keyspace_sweep.
+void keyspace_defer(struct keyspace *keyspace, size_t min);
+bool keyspace_has_trash(const struct keyspace *keyspace);
+uint64_t keyspace_trash_pending(const struct keyspace *keyspace); // keys that are not freed yet
+uint64_t keyspace_trash_freed(const struct keyspace *keyspace);   // keys that were, ever
+// Frees about so many elements; says how many steps are left: 0 unless all is freed.
+size_t keyspace_sweep(struct keyspace *keyspace, size_t steps);
 
 // Remembers an access for OBJECT IDLETIME; not an effect.
 void keyspace_touch(struct keyspace *keyspace, const struct entry *entry, int64_t now_ms);

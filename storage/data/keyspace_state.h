@@ -1,5 +1,5 @@
-// The inside of a keyspace and its changes: for keyspace.c, digest.c and effect_apply.c, nobody
-// else.
+// The inside of a keyspace and its changes: for keyspace.c, trash.c, digest.c and
+// effect_apply.c, nobody else.
 #ifndef ACKD_STORAGE_DATA_KEYSPACE_STATE_H
 #define ACKD_STORAGE_DATA_KEYSPACE_STATE_H
 
@@ -10,6 +10,7 @@
 #include "storage/data/dict.h"
 #include "storage/data/expiry.h"
 #include "storage/data/keyspace.h"
+#include "storage/data/trash.h"
 
 struct database {
     struct dict keys;
@@ -25,6 +26,7 @@ struct keyspace {
     uint64_t *live; // bytes of payload referenced in each slot
     size_t live_cap;
     uint64_t live_total;
+    struct trash trash;
 };
 
 struct entry *keyspace_entry(const struct keyspace *keyspace, unsigned db, struct slice key);
@@ -32,9 +34,13 @@ struct entry *keyspace_entry(const struct keyspace *keyspace, unsigned db, struc
 // A new key that holds an empty string; the caller gives it a value. The key must not be there.
 struct entry *keyspace_create(struct keyspace *keyspace, unsigned db, struct slice key);
 
-// Gives the value up: what it owns is freed, its references no longer count as live. The entry
-// holds an empty string afterwards.
+// Gives the value up, at once or by way of the trash: what it owns is freed, its references no
+// longer count as live. The entry holds an empty string afterwards.
 void keyspace_clear(struct keyspace *keyspace, struct entry *entry);
+// The same for a value that is no entry's.
+void keyspace_discard(struct keyspace *keyspace, enum value_type type, union entry_value value);
+// The same at once.
+void keyspace_free_value(struct keyspace *keyspace, enum value_type type, union entry_value value);
 void keyspace_remove(struct keyspace *keyspace, unsigned db, struct entry *entry);
 void keyspace_expire(struct keyspace *keyspace, unsigned db, struct entry *entry, int64_t at_ms);
 void keyspace_flush(struct keyspace *keyspace, unsigned db);

@@ -11,7 +11,8 @@ enum {
     INDEX_BUILD_MAX = 1 << 19,  // apart from the bound above: a list near it does not flap
     CHUNK_SPARSE = CHUNK_FULL_CAP / 4,
     CHUNK_JOINED_MAX = CHUNK_FULL_CAP / 4 * 3,
-    SHRINK_FACTOR = 8, // an only chunk less full than 1 / 8 becomes smaller
+    INDEX_CUT_MAX = 1 << 16, // a cut of more gives the index up: its next search builds it anew
+    SHRINK_FACTOR = 8,       // an only chunk less full than 1 / 8 becomes smaller
     MEMORY_SAMPLE = 64,
     INDEX_LOSS = 4, // an index that loses a quarter of its entries at once is given up
 };
@@ -120,7 +121,8 @@ struct list_snapshot *list_snapshot_new(const struct list *list, size_t from, si
     // Who shares is no part of what the list is.
     // NOLINTNEXTLINE(performance-no-int-to-ptr): only to leave const behind
     struct list *shared = (struct list *)(uintptr_t)list;
-    if (shared->shares == NULL) shared->shares = mem_zalloc(sizeof *shared->shares);
+    if (shared->shares == NULL)
+        shared->shares = list_shares_ref(mem_zalloc(sizeof *shared->shares));
     const struct list_part part = {.first = first, .at = at, .count = count, .backward = backward};
     return list_shares_add(shared->shares, &part);
 }
@@ -269,6 +271,85 @@ struct blob list_pop(struct list *list, enum list_end end) {
     return blob;
 }
 
+// What has left: a row of chunks with the elements that left in them.
+struct gone {
+    struct chunk *row;
+    void (*release)(void *context, struct blob *blob);
+    void *context;
+};
+
+static void take_chunk(struct list *list, struct gone *gone, struct chunk *chunk) {
+    deque_take(&list->deque, chunk);
+    chunk->next = gone->row;
+    gone->row = chunk;
+}
+
+// What snapshots have of it is theirs from now on, with the elements that are in memory.
+static void gone_end(struct list *list, struct gone *gone) {
+    list_shares_inherit(list->shares, gone->row);
+    struct chunk *next;
+    for (struct chunk *chunk = gone->row; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        const bool is_inherited = chunk->sharers > 0;
+        for (size_t at = 0; at < chunk->node.count; at++) {
+            struct blob blob = chunk_get(chunk, at);
+            if (!is_inherited || blob_kind(&blob) != BLOB_HEAP) gone->release(gone->context, &blob);
+        }
+        if (!is_inherited) mem_free(chunk);
+    }
+}
+
+size_t list_drain(struct list *list, size_t steps,
+                  void (*release)(void *context, struct blob *blob), void *context) {
+    struct gone gone = {.release = release, .context = context};
+    const struct deque *deque = &list->deque;
+    index_drop(list);
+    while (deque->head != NULL && steps > 0) {
+        steps -= num_min(steps, deque->head->node.count);
+        take_chunk(list, &gone, deque->head);
+    }
+    gone_end(list, &gone);
+    return deque->head == NULL ? steps : 0;
+}
+
+void list_free(struct list *list, void (*release)(void *context, struct blob *blob),
+               void *context) {
+    if (list == NULL) return;
+    list_drain(list, SIZE_MAX, release, context);
+    list_shares_end(list->shares);
+    mem_free(list);
+}
+
+static void index_forget(struct list *list, const struct chunk *chunk) {
+    for (size_t at = 0; list->index != NULL && at < chunk->node.count; at++)
+        list_index_remove(list->index, chunk_get(chunk, at).hash, chunk);
+}
+
+struct list *list_cut(struct list *list, enum list_end end, size_t count) {
+    struct deque *deque = &list->deque;
+    struct list *cut = NULL;
+    if (count > INDEX_CUT_MAX) index_drop(list);
+    while (deque->head != deque->tail) {
+        struct chunk *chunk = end == LIST_HEAD ? deque->head : deque->tail;
+        const uint16_t moved = chunk->node.count;
+        if (moved > count) break;
+        count -= moved;
+        if (end == LIST_HEAD) list->origin += moved;
+        index_forget(list, chunk);
+        deque_take(deque, chunk);
+        chunk->node.count = 0;
+        if (cut == NULL) {
+            cut = list_new();
+            cut->shares = list_shares_ref(list->shares);
+        }
+        deque_insert(&cut->deque, cut->deque.tail, chunk);
+        chunk->node.count = moved;
+        deque_count(&cut->deque, chunk, moved);
+    }
+    index_drop_if_short(list);
+    return cut;
+}
+
 // The upper half of a full chunk moves to a new one behind it.
 static void split(struct list *list, struct chunk *chunk) {
     struct chunk *upper = chunk_new(CHUNK_FULL_CAP, false);
@@ -346,42 +427,9 @@ struct blob list_replace(struct list *list, size_t index, struct blob blob) {
 
 // ---- many at once
 
-// What has left: a row of chunks with the elements that left in them.
-struct gone {
-    struct chunk *row;
-    void (*release)(void *context, struct blob *blob);
-    void *context;
-};
-
-static void take_chunk(struct list *list, struct gone *gone, struct chunk *chunk) {
-    deque_take(&list->deque, chunk);
-    chunk->next = gone->row;
-    gone->row = chunk;
-}
-
-// What snapshots have of it is theirs from now on, with the elements that are in memory.
-static void gone_end(struct list *list, struct gone *gone) {
-    list_shares_inherit(list->shares, gone->row);
-    struct chunk *next;
-    for (struct chunk *chunk = gone->row; chunk != NULL; chunk = next) {
-        next = chunk->next;
-        const bool is_inherited = chunk->sharers > 0;
-        for (size_t at = 0; at < chunk->node.count; at++) {
-            struct blob blob = chunk_get(chunk, at);
-            if (!is_inherited || blob_kind(&blob) != BLOB_HEAP) gone->release(gone->context, &blob);
-        }
-        if (!is_inherited) mem_free(chunk);
-    }
-}
-
 // So many elements will go. An index that loses so much is built anew sooner than kept.
 static void index_expect(struct list *list, size_t count) {
     if (count >= list->deque.len / INDEX_LOSS) index_drop(list);
-}
-
-static void index_forget(struct list *list, const struct chunk *chunk) {
-    for (size_t at = 0; list->index != NULL && at < chunk->node.count; at++)
-        list_index_remove(list->index, chunk_get(chunk, at).hash, chunk);
 }
 
 void list_pop_many(struct list *list, enum list_end end, size_t count,
@@ -405,15 +453,6 @@ void list_pop_many(struct list *list, enum list_end end, size_t count,
         struct blob blob = list_pop(list, end);
         release(context, &blob);
     }
-}
-
-void list_free(struct list *list, void (*release)(void *context, struct blob *blob),
-               void *context) {
-    if (list == NULL) return;
-    index_drop(list);
-    list_pop_many(list, LIST_HEAD, list->deque.len, release, context);
-    list_shares_end(list->shares);
-    mem_free(list);
 }
 
 // Elements of one chunk, at least two and not all; `begin` is the index of its first.

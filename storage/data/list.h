@@ -72,6 +72,11 @@ bool list_is_indexed(const struct list *list);
 
 // ---- changing (storage/data only)
 struct list *list_new(void);
+// Gives elements up, whole chunks of them from the head on, until there are none or about `steps`
+// are spent; says how many are left: 0 unless it is empty. A list like any other in between.
+// `release` as for list_pop_many.
+size_t list_drain(struct list *list, size_t steps,
+                  void (*release)(void *context, struct blob *blob), void *context);
 // `release` as for list_pop_many.
 void list_free(struct list *list, void (*release)(void *context, struct blob *blob), void *context);
 void list_push(struct list *list, enum list_end end, struct blob blob); // takes the blob
@@ -80,6 +85,11 @@ struct blob list_pop(struct list *list, enum list_end end); // gives the blob; l
 // memory that go over to snapshots (list_snapshot.h) together with their chunk.
 void list_pop_many(struct list *list, enum list_end end, size_t count,
                    void (*release)(void *context, struct blob *blob), void *context);
+// Moves whole chunks from that end, as long as they are within the next `count` elements and others
+// are left, into a list of their own. It holds what it got in no order that means anything: it is
+// to be drained. NULL: there is no such chunk. Costs something per chunk and nothing per element,
+// but for the index, which a long cut gives up.
+struct list *list_cut(struct list *list, enum list_end end, size_t count);
 void list_insert(struct list *list, size_t index, struct blob blob); // before index; index <= len
 struct blob list_remove(struct list *list, size_t index);
 // Takes the elements at these indexes, which grow. `release` as for list_pop_many.

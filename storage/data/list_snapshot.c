@@ -122,8 +122,13 @@ void list_shares_inherit(const struct list_shares *shares, struct chunk *row) {
         inherit(snapshot);
 }
 
+struct list_shares *list_shares_ref(struct list_shares *shares) {
+    if (shares != NULL) shares->lists++;
+    return shares;
+}
+
 void list_shares_end(struct list_shares *shares) {
-    if (shares == NULL) return;
+    if (shares == NULL || --shares->lists > 0) return;
     for (struct list_snapshot *snapshot = shares->first; snapshot != NULL;) {
         struct list_snapshot *next = snapshot->next;
         snapshot->shares = NULL;
@@ -159,7 +164,7 @@ struct list_snapshot *list_shares_add(struct list_shares *shares, const struct l
     for (size_t i = 0; i < parts; i++, chunk = step(part, chunk))
         snapshot->parts[i].chunk = chunk;
     snapshot->next = shares->first;
-    *shares = (struct list_shares){.first = snapshot};
+    *shares = (struct list_shares){.lists = shares->lists, .first = snapshot};
     snapshot->shares = shares;
     return snapshot;
 }

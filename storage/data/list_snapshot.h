@@ -36,7 +36,8 @@ size_t list_snapshot_memory(const struct list_snapshot *snapshot); // without wh
 enum { LIST_UNSHARED_KNOWN = 2 }; // one for either end
 
 struct list_shares {
-    struct list_snapshot *first;                       // NULL: nobody shares any more
+    unsigned lists;              // that have it: one, and what was cut off it and is not swept yet
+    struct list_snapshot *first; // NULL: nobody shares any more
     const struct chunk *unshared[LIST_UNSHARED_KNOWN]; // chunks that no snapshot has
     unsigned next_known;
 };
@@ -53,7 +54,8 @@ void list_shares_part(struct list_shares *shares, const struct chunk *chunk); //
 // how many snapshots have each; where that is 0 it is the caller's, else it is theirs, and so are
 // its elements in memory. `shares`: NULL is fine.
 void list_shares_inherit(const struct list_shares *shares, struct chunk *row);
-void list_shares_end(struct list_shares *shares); // the list goes away; has no chunk any more
+struct list_shares *list_shares_ref(struct list_shares *shares); // NULL is fine
+void list_shares_end(struct list_shares *shares); // a list goes away; has no chunk any more
 
 // To be called before a chunk changes or goes.
 static inline void list_unshare(struct list_shares *shares, const struct chunk *chunk) {

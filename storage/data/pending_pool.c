@@ -123,12 +123,19 @@ static uint32_t page_with_room(const struct pending_pool *pool, struct pending_t
     return at;
 }
 
-static void table_deinit(struct pending_table *table) {
-    for (uint32_t i = 0; i < table->count; i++) {
-        mem_free(page_at(table, number_of(table, i))->records);
+static size_t table_drain(struct pending_table *table, size_t steps) {
+    for (; steps > 0 && table->count > 0; steps--) {
+        mem_free(page_at(table, number_of(table, table->count - 1))->records);
+        table->count--;
     }
+    if (steps == 0) return 0;
     mem_free(table->pages);
     *table = (struct pending_table){0};
+    return steps;
+}
+
+static void table_deinit(struct pending_table *table) {
+    table_drain(table, SIZE_MAX);
 }
 
 // The page holds no record any more. Vacant pages do not stay at the table's ends.
@@ -153,6 +160,10 @@ static void vacate(struct pending_table *table, uint32_t at) {
     if (table->cap > TABLE_MIN && table->count <= table->cap / 4) {
         table_resize(table, table->cap / 2);
     }
+}
+
+size_t pending_pool_drain(struct pending_pool *pool, size_t pages) {
+    return table_drain(&pool->wide, table_drain(&pool->narrow, pages));
 }
 
 void pending_pool_deinit(struct pending_pool *pool) {

@@ -70,6 +70,8 @@ struct pending_pool {
     struct pending_table wide;
 };
 
+// As tree_drain.
+size_t pending_pool_drain(struct pending_pool *pool, size_t pages);
 void pending_pool_deinit(struct pending_pool *pool);
 uint32_t pending_pool_take(struct pending_pool *pool, const struct pending_record *record);
 void pending_pool_give(struct pending_pool *pool, uint32_t handle);

@@ -59,25 +59,53 @@ struct stream *stream_new(void) {
     return stream;
 }
 
-void stream_free(struct stream *stream, void (*release)(void *context, struct blob *blob),
-                 void *context) {
-    if (stream == NULL) return;
-    for (struct stream_chunk *chunk = stream->head; chunk != NULL;) {
+static size_t drain_chunks(struct stream *stream, size_t steps,
+                           void (*release)(void *context, struct blob *blob), void *context) {
+    while (stream->head != NULL && steps > 0) {
+        struct stream_chunk *chunk = stream->head;
         for (size_t i = 0; i < chunk->count; i++) {
             struct blob payload = stream_chunk_get(chunk, i).payload;
             release(context, &payload);
         }
-        struct stream_chunk *next = chunk->next;
+        steps -= num_min(steps, chunk->count);
+        stream->head = chunk->next;
         mem_free(chunk);
-        chunk = next;
     }
-    tree_deinit(&stream->chunks);
-    struct tree_cursor cursor = tree_at(&stream->groups, 0);
-    for (const void *at; (at = tree_get(&stream->groups, &cursor)) != NULL; tree_step(&cursor))
-        group_free(group_of(at));
-    tree_deinit(&stream->groups);
+    return steps;
+}
+
+size_t stream_drain(struct stream *stream, size_t steps,
+                    void (*release)(void *context, struct blob *blob), void *context) {
+    steps = tree_drain(&stream->chunks, steps);
+    steps = drain_chunks(stream, steps, release, context);
+    while (steps > 0 && stream->groups.root != NULL) {
+        struct group *group = group_of(tree_last(&stream->groups));
+        steps = group_drain(group, steps);
+        if (steps == 0) return 0;
+        const struct slice name = group_name(group);
+        must(tree_remove(&stream->groups, NULL, &name, NULL));
+        group_free(group);
+        steps--;
+    }
+    return stream->idmp == NULL ? steps : idmp_drain(stream->idmp, steps);
+}
+
+void stream_free(struct stream *stream, void (*release)(void *context, struct blob *blob),
+                 void *context) {
+    if (stream == NULL) return;
+    stream_drain(stream, SIZE_MAX, release, context);
     idmp_free(stream->idmp);
     mem_free(stream);
+}
+
+void stream_each_payload(const struct stream *stream,
+                         void (*visit)(void *context, const struct blob *payload), void *context) {
+    for (const struct stream_chunk *chunk = stream->head; chunk != NULL; chunk = chunk->next) {
+        for (size_t i = 0; i < chunk->count; i++) {
+            const struct blob payload = stream_chunk_get(chunk, i).payload;
+            visit(context, &payload);
+        }
+    }
 }
 
 size_t stream_memory(const struct stream *stream) {
@@ -167,6 +195,15 @@ bool stream_prev(struct stream_cursor *cursor, struct stream_entry *out) {
     return true;
 }
 
+void stream_skip(struct stream_cursor *cursor, size_t count) {
+    while (cursor->chunk != NULL && count >= cursor->chunk->count - cursor->at) {
+        count -= cursor->chunk->count - cursor->at;
+        cursor->chunk = cursor->chunk->next;
+        cursor->at = 0;
+    }
+    if (cursor->chunk != NULL) cursor->at += count;
+}
+
 bool stream_find(const struct stream *stream, struct stream_id id, struct blob *out) {
     struct stream_cursor cursor = stream_seek(stream, id);
     struct stream_entry entry;
@@ -248,7 +285,8 @@ void stream_add(struct stream *stream, struct stream_id id, const struct blob *p
 
 // ---- removing
 
-static void drop_chunk(struct stream *stream, struct stream_chunk *chunk) {
+// The chunk is on its own then.
+static void unlink_chunk(struct stream *stream, struct stream_chunk *chunk) {
     if (chunk->prev == NULL) {
         stream->head = chunk->next;
     } else {
@@ -261,6 +299,10 @@ static void drop_chunk(struct stream *stream, struct stream_chunk *chunk) {
     }
     if (stream->packing == chunk) stream->packing = chunk->next;
     stream->slots -= chunk->cap;
+}
+
+static void drop_chunk(struct stream *stream, struct stream_chunk *chunk) {
+    unlink_chunk(stream, chunk);
     mem_free(chunk);
 }
 
@@ -358,6 +400,39 @@ struct stream_id stream_shift(struct stream *stream, struct blob *gone) {
     remove_at(stream, stream->head, 0, &entry);
     *gone = entry.payload;
     return entry.id;
+}
+
+static size_t count_begun_nodes(const struct stream_chunk *chunk) {
+    size_t nodes = 0;
+    for (size_t i = 0; i < chunk->count; i++)
+        nodes += stream_chunk_get(chunk, i).begins_node;
+    return nodes;
+}
+
+struct stream *stream_cut(struct stream *stream, size_t count) {
+    struct stream *cut = NULL;
+    while (stream->head != NULL && stream->head->count <= count) {
+        struct stream_chunk *chunk = stream->head;
+        count -= chunk->count;
+        stream->len -= chunk->count;
+        stream->nodes -= count_begun_nodes(chunk);
+        unindex_chunk(stream, chunk);
+        unlink_chunk(stream, chunk);
+        if (cut == NULL) cut = stream_new();
+        // No order is needed where they are drained.
+        chunk->prev = NULL;
+        chunk->next = cut->head;
+        cut->head = chunk;
+        cut->len += chunk->count;
+    }
+    if (cut == NULL) return NULL;
+    if (stream->head == NULL) {
+        stream->node_added = 0;
+    } else if (!stream_chunk_get(stream->head, 0).begins_node) {
+        stream_chunk_mark(stream->head, 0);
+        stream->nodes++;
+    }
+    return cut;
 }
 
 void stream_set_max_deleted(struct stream *stream, struct stream_id id) {

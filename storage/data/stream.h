@@ -74,6 +74,8 @@ struct stream_cursor stream_seek(const struct stream *stream, struct stream_id i
 struct stream_cursor stream_seek_behind(const struct stream *stream, struct stream_id id);
 bool stream_next(struct stream_cursor *cursor, struct stream_entry *out); // false: none follows
 bool stream_prev(struct stream_cursor *cursor, struct stream_entry *out); // false: none before
+// Steps over so many, chunk by chunk; to the end when fewer follow.
+void stream_skip(struct stream_cursor *cursor, size_t count);
 
 // How many entries, from the first, a trim drops (Redis' rules for nodes and LIMIT).
 struct stream_trim {
@@ -121,6 +123,18 @@ bool stream_idmp_find(const struct stream *stream, struct slice producer, struct
 // ---- changing (storage/data only)
 struct stream *stream_new(void);
 // `release` gets every payload; the groups are freed too.
+// Moves whole chunks from the beginning, as long as they are within the next `count` entries, into
+// a stream of its own that is to be drained. NULL: there is no such chunk. What stays is as if the
+// entries had been shifted one by one.
+struct stream *stream_cut(struct stream *stream, size_t count);
+// Visits the payloads of all entries in turn; also of a stream that is half drained.
+void stream_each_payload(const struct stream *stream,
+                         void (*visit)(void *context, const struct blob *payload), void *context);
+// Frees what it holds (entries by whole chunks, groups, what producers sent) until there is nothing
+// more or about `steps` are spent; says how many are left: 0 unless all is freed. Nothing may be
+// done with it then but more of this, stream_each_payload and stream_free.
+size_t stream_drain(struct stream *stream, size_t steps,
+                    void (*release)(void *context, struct blob *blob), void *context);
 void stream_free(struct stream *stream, void (*release)(void *context, struct blob *blob),
                  void *context);
 

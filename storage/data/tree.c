@@ -23,20 +23,26 @@ static struct tree_page *level_next(const struct tree_page *page) {
     return next;
 }
 
-void tree_deinit(struct tree *tree) {
-    // Level by level, from the leaves up, so that what is above is still there to lead on.
-    struct tree_page *first = edge_leaf(tree, false);
-    while (first != NULL) {
-        struct tree_page *above = first->parent;
-        for (struct tree_page *page = first; page != NULL;) {
-            struct tree_page *next = level_next(page);
-            mem_free(page);
-            page = next;
+size_t tree_drain(struct tree *tree, size_t pages) {
+    // The last page that has nothing below: its parent then has one child less, and goes with the
+    // last of them.
+    for (; pages > 0 && tree->root != NULL; pages--) {
+        struct tree_page *page = tree->root;
+        while (!page->is_leaf && page->count > 0)
+            page = tree_children(page)[page->count - 1].page;
+        if (page->parent == NULL) {
+            tree->root = NULL;
+            tree->depth = 0;
+        } else {
+            page->parent->count--;
         }
-        first = above;
+        mem_free(page);
     }
-    tree->root = NULL;
-    tree->depth = 0;
+    return pages;
+}
+
+void tree_deinit(struct tree *tree) {
+    tree_drain(tree, SIZE_MAX);
 }
 
 // ---- reading

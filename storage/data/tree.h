@@ -32,6 +32,9 @@ struct tree_cursor {
     uint32_t at;
 };
 
+// Frees at most so many pages; says how many more it could have freed: 0 unless the tree is empty.
+// Nothing else may be done with a tree that is half drained.
+size_t tree_drain(struct tree *tree, size_t pages);
 void tree_deinit(struct tree *tree); // frees the pages; the tree is empty and may be used again
 
 // ---- reading. `context` is handed to compare.

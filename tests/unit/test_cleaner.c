@@ -390,6 +390,42 @@ static void one_old_job_in_a_busy_queue_pins_its_segment_for_a_while_only(void *
     test_free(player);
 }
 
+// A segment that only the trash still refers to: nothing can be moved out of it, and it is not
+// stuck.
+static void what_lies_in_the_trash_is_waited_for(void **state) {
+    struct player *player = begin(state, 6);
+    struct store *store = player->f->store;
+    char element[1000] = {0};
+    for (unsigned i = 0; i < 2 * STORE_TRASH_MIN; i++) {
+        struct txn *txn = txn_begin(store, NOW_MS);
+        const struct slice job = slice_of(element, sizeof element);
+        txn_list_push(txn, 0, SLICE("large"), LIST_TAIL, &job, 1);
+        txn_commit(txn);
+        settle(store);
+    }
+    fold_now(player->f);
+    struct txn *txn = txn_begin(store, NOW_MS);
+    txn_key_delete(txn, 0, SLICE("large"));
+    txn_commit(txn);
+    settle(store);
+    assert_true(store_has_trash(store));
+    const unsigned victims = take_all(store);
+    assert_true(victims > 0);
+    for (unsigned i = 0; i < 1000; i++)
+        step(player, NULL);
+    struct cleaner_stats stats = cleaner_stats(store_cleaner(store));
+    assert_true(stats.walks > 4);
+    assert_int_equal(stats.stuck_segments, 0);
+    assert_int_equal(stats.victims, victims);
+    store_sweep(store, SIZE_MAX);
+    assert_false(store_has_trash(store));
+    step_until_rest(player, NULL);
+    stats = cleaner_stats(store_cleaner(store));
+    assert_int_equal(stats.stuck_segments, 0);
+    assert_int_equal(stats.cleaned_segments, victims);
+    test_free(player);
+}
+
 static void flip(struct fixture *f, const struct blob *blob) {
     char name[32];
     snprintf(name, sizeof name, "seg-%06u", blob_slot(blob));
@@ -576,6 +612,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_segments_in_use_stay_within_the_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(
             one_old_job_in_a_busy_queue_pins_its_segment_for_a_while_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_lies_in_the_trash_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_payload_is_told_once_and_its_segment_stays, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_read_that_fails_moves_nothing, setup, teardown),

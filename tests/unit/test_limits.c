@@ -79,6 +79,15 @@ static void what_max_disk_leaves_may_be_low(void **state) {
     assert_int_equal(heard.low, 1);
 }
 
+static void settle_log(struct log *log) {
+    struct log_flush *flush = NULL;
+    while ((flush = log_flush_begin(log)) != NULL)
+        log_flush_end(log, flush, log_flush_run(flush));
+    struct log_slots *job = NULL;
+    while ((job = log_slots_begin(log, 0)) != NULL)
+        log_slots_end(log, job, log_slots_run(job));
+}
+
 // Until there are so many segment files.
 static void fill(struct store *store, uint64_t slots) {
     static char bytes[LOG_SEGMENT_BYTES_MIN / 2];
@@ -87,12 +96,7 @@ static void fill(struct store *store, uint64_t slots) {
         struct txn *txn = txn_begin(store, 0);
         txn_string_set(txn, 0, SLICE("s"), slice_of(bytes, sizeof bytes), false);
         txn_commit(txn);
-        struct log_flush *flush = NULL;
-        while ((flush = log_flush_begin(log)) != NULL)
-            log_flush_end(log, flush, log_flush_run(flush));
-        struct log_slots *job = NULL;
-        while ((job = log_slots_begin(log, 0)) != NULL)
-            log_slots_end(log, job, log_slots_run(job));
+        settle_log(log);
     }
 }
 
@@ -134,6 +138,41 @@ static void the_tail_of_the_log_does_not_count_against_maxmemory(void **state) {
     assert_answer(world, peer, "BLPOP a 0", "$1\r\n1\r\n");
 }
 
+// What a client has given up may still lie in memory: that is no reason to refuse what it adds.
+static void what_was_deleted_does_not_count_against_maxmemory(void **state) {
+    enum { ELEMENTS = 60000, AT_ONCE = 100, BYTES = 60 };
+    static const char bytes[BYTES];
+    struct world *world = *state;
+    struct peer *peer = world_connect(world);
+    if (mem_used() <= engine_memory_uncounted(world->engine)) skip(); // as above
+    struct slice values[AT_ONCE];
+    for (size_t i = 0; i < AT_ONCE; i++)
+        values[i] = slice_of(bytes, BYTES);
+    for (size_t i = 0; i < ELEMENTS; i += AT_ONCE) {
+        struct txn *txn = txn_begin(world->store, 0);
+        txn_list_push(txn, 0, SLICE("h"), LIST_TAIL, values, AT_ONCE);
+        txn_commit(txn);
+        settle_log(store_log(world->store));
+    }
+    const struct entry *entry = keyspace_find(store_keyspace(world->store), 0, SLICE("h"), 0);
+    const size_t memory = entry_memory(entry);
+    assert_true(memory > (size_t)ELEMENTS * BYTES && mem_used() > memory);
+    // With the list it is too much, without it there is room.
+    world->options.maxmemory = mem_used() - engine_memory_uncounted(world->engine) - memory / 2;
+    engine_tick(world->engine);
+    assert_answer(world, peer, "LLEN h", ":60000\r\n");
+    assert_answer(world, peer, "RPUSH a 1",
+                  "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    // In one go: the second is executed before a turn has swept anything.
+    peer_send(peer, SLICE("DEL h\r\nRPUSH a 1\r\n"));
+    assert_true(store_has_trash(world->store));
+    assert_true(engine_has_work(world->engine));
+    world_settle(world);
+    assert_false(store_has_trash(world->store));
+    assert_seen(peer, ":1\r\n:1\r\n");
+    assert_answer(world, peer, "RPUSH a 2", ":2\r\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_max_disk_leaves_may_be_low, world_setup,
@@ -142,6 +181,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_low_disk_is_told_once_until_there_is_clearly_more,
                                         world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(the_tail_of_the_log_does_not_count_against_maxmemory,
+                                        world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(what_was_deleted_does_not_count_against_maxmemory,
                                         world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,30 @@ static void model_remove_many(struct model *model) {
     assert_int_equal(released.count, count);
 }
 
+// As many as whole chunks have go, at most `count`.
+static void model_cut(struct model *model, enum list_end end, size_t count) {
+    struct list *cut = list_cut(model->list, end, count);
+    if (cut == NULL) return;
+    const size_t gone = list_len(cut);
+    list_check(cut);
+    assert_true(gone > 0 && gone <= count && gone < model->len);
+    const size_t from = end == LIST_HEAD ? 0 : model->len - gone;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < gone; i++) {
+        struct blob wanted = blob_of_number(model->values[from + i]);
+        sum += wanted.hash - (uint64_t)list_get(cut, i).hash;
+        blob_release(&wanted);
+    }
+    assert_int_equal(sum, 0); // the same ones, in some order
+    model->len -= gone;
+    memmove(model->values + from, model->values + from + gone,
+            (model->len - from) * sizeof *model->values);
+    while (list_drain(cut, 1 + below(model, 600), release_blob, NULL) == 0)
+        list_check(cut);
+    assert_int_equal(list_len(cut), 0);
+    list_free(cut, release_blob, NULL);
+}
+
 static void model_replace(struct model *model, size_t index) {
     const uint32_t number = (uint32_t)below(model, model->kinds);
     struct blob old = list_replace(model->list, index, blob_of_number(number));
@@ -232,6 +256,10 @@ static void run_model(uint64_t seed, uint32_t kinds, int steps) {
         // Tides of growth and shrinking, so that every size is met in both directions.
         model_step(&model, i / 3000 % 2 == 0 ? 70 : 20);
         if (i % 1500 == 700) list_index_build(model.list);
+        if (i % 2500 == 1200) {
+            model_cut(&model, i % 5000 == 1200 ? LIST_HEAD : LIST_TAIL, below(&model, 2000));
+            model_compare(&model);
+        }
         if (i % 97 == 0) list_check(model.list);
         if (i % 1009 == 0) model_compare(&model);
     }

@@ -20,6 +20,7 @@ struct shot {
 
 struct scene {
     struct list *list;
+    struct list *cut; // off it, and not swept yet; NULL
     uint32_t values[LEN_MAX];
     size_t len;
     struct shot shots[SNAPSHOTS];
@@ -100,6 +101,10 @@ static void take_many(struct scene *scene) {
     }
     scene->len = to;
     if (count == 0) return;
+    if (is_cut && below(scene, 2) == 0 && scene->cut == NULL) {
+        scene->cut = list_cut(scene->list, LIST_HEAD, count);
+        count -= scene->cut == NULL ? 0 : list_len(scene->cut);
+    }
     if (is_cut)
         list_pop_many(scene->list, LIST_HEAD, count, release_blob, NULL);
     else
@@ -114,7 +119,14 @@ static void replace(struct scene *scene) {
     scene->values[index] = number;
 }
 
+static void sweep(struct scene *scene, size_t steps) {
+    if (scene->cut == NULL || list_drain(scene->cut, steps, release_blob, NULL) == 0) return;
+    list_free(scene->cut, release_blob, NULL);
+    scene->cut = NULL;
+}
+
 static void change(struct scene *scene, size_t growth) {
+    sweep(scene, below(scene, 40));
     const size_t dice = below(scene, 100);
     if (scene->len == 0 || dice < growth) {
         insert(scene);
@@ -185,6 +197,7 @@ static void run(uint64_t seed, int steps, size_t growth, size_t uses) {
     }
     // The list goes first.
     list_free(scene.list, release_blob, NULL);
+    if (seed % 2 == 0) sweep(&scene, SIZE_MAX);
     for (size_t i = 0; i < SNAPSHOTS; i++) {
         struct shot *shot = &scene.shots[i];
         if (shot->snapshot == NULL) continue;
@@ -196,6 +209,7 @@ static void run(uint64_t seed, int steps, size_t growth, size_t uses) {
         }
         put_down(shot);
     }
+    sweep(&scene, SIZE_MAX);
 }
 
 static void snapshots_show_what_the_list_was(void **state) {

@@ -6,6 +6,7 @@
 #include "storage/data/group.h"
 #include "storage/data/idmp.h"
 #include "storage/data/stream.h"
+#include "storage/data/stream_chunk.h"
 #include "tests/support/unit.h"
 
 static void release_blob(void *context, struct blob *blob) {
@@ -130,6 +131,21 @@ static void model_shift(struct model *model, size_t count) {
     memmove(model->ids, model->ids + count, model->len * sizeof *model->ids);
 }
 
+// Some of the next `count` go as whole chunks, the others one by one; or none at once.
+static void model_cut(struct model *model, size_t count) {
+    struct stream *cut = stream_cut(model->stream, count);
+    const size_t gone = cut == NULL ? 0 : stream_len(cut);
+    assert_true(gone <= count && count - gone < STREAM_CHUNK_CAP);
+    if (cut != NULL) {
+        while (stream_drain(cut, 1 + below(model, 300), release_blob, NULL) == 0) {
+        }
+        stream_free(cut, release_blob, NULL);
+    }
+    model->len -= gone;
+    memmove(model->ids, model->ids + gone, model->len * sizeof *model->ids);
+    model_shift(model, count - gone);
+}
+
 static void assert_like_model(struct model *model) {
     stream_check(model->stream);
     assert_int_equal(stream_len(model->stream), model->len);
@@ -182,6 +198,7 @@ static void random_changes_match_a_naive_model(void **state) {
                     model_remove(model, model->len - 1);
                 }
                 if (i % 250 == 0) stream_check(model->stream);
+                if (i == 500 && round % 3 == 0) model_cut(model, below(model, model->len + 1));
             }
             assert_like_model(model);
         }

@@ -114,6 +114,7 @@ struct world {
     unsigned slots_ahead;
     size_t tail_bytes;
     size_t cold_read_cache_bytes;
+    size_t trash_min;    // elements of a value that is freed in steps
     size_t snapshot_min; // elements of a list that a reply shares
     uint64_t recovered;  // frames this process found
     bool is_stopping;    // SHUTDOWN was asked for

@@ -1,0 +1,49 @@
+// What is left of large values that are gone. A value of many elements leaves the keyspace at once;
+// its memory, and the live bytes of its payloads, are given back in steps, so that no command has
+// to wait for it. A keyspace owns one trash.
+//
+// Always true: nothing in it can be reached by a key; its references count as live until they are
+// swept, so that a segment seems to hold too much meanwhile and never too little. It is no part of
+// the state: not in the log, not in a checkpoint, not in the digest. Until a keyspace is told
+// otherwise (keyspace_defer) all is freed at once: recovery and folds have nobody who waits, and
+// memory must not pile up there.
+#ifndef ACKD_STORAGE_DATA_TRASH_H
+#define ACKD_STORAGE_DATA_TRASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/link.h"
+#include "storage/data/dict.h"
+#include "storage/data/keyspace.h"
+
+struct trash {
+    struct link items; // oldest first
+    size_t min;        // elements of a value that comes here; 0: none does
+    uint64_t pending;  // keys, and values whose keys are gone
+    uint64_t freed;    // of them, ever
+};
+
+void trash_init(struct trash *trash);
+bool trash_is_empty(const struct trash *trash);
+// Whether so many elements are too many to be freed at once.
+bool trash_wants(const struct trash *trash, size_t elements);
+// About how many steps it takes to free the value; not exact beyond trash->min.
+size_t trash_weight(const struct trash *trash, enum value_type type,
+                    const union entry_value *value);
+
+void trash_put_value(struct trash *trash, enum value_type type,
+                     union entry_value value); // takes it
+// Takes the entries of a database; `keys` is empty afterwards, and to be initialised anew.
+void trash_put_keys(struct trash *trash, struct dict *keys);
+
+// Frees about so many elements, pages and buckets, oldest first; says how many steps are left: 0
+// unless the trash is empty.
+size_t trash_sweep(struct keyspace *keyspace, size_t steps);
+
+// Visits all blobs in it.
+void trash_each(const struct trash *trash, void (*visit)(void *context, const struct blob *blob),
+                void *context);
+
+#endif

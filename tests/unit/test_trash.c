@@ -1,0 +1,321 @@
+#include "proto/base/rng.h"
+#include "storage/data/group.h"
+#include "storage/data/stream.h"
+#include "tests/unit/effect_world.h"
+
+enum { KEYS = 12, DATABASES = 3, LIVE_SLOTS = 1000 };
+
+// Two keyspaces that are given the same effects: one frees in steps, the other at once.
+struct pair {
+    struct world deferred;
+    struct world immediate;
+    struct rng rng;
+};
+
+static size_t below(struct pair *pair, size_t bound) {
+    return (size_t)rng_below(&pair->rng, bound);
+}
+
+static void pair_apply(struct pair *pair, const struct effect *effect) {
+    world_apply(&pair->deferred, effect);
+    world_apply(&pair->immediate, effect);
+}
+
+static void pair_init(struct pair *pair, uint64_t seed, size_t min) {
+    rng_init(&pair->rng, seed);
+    world_init(&pair->deferred, seed);
+    world_init(&pair->immediate, seed);
+    keyspace_defer(pair->deferred.keyspace, min);
+}
+
+static void pair_deinit(struct pair *pair) {
+    world_deinit(&pair->deferred);
+    world_deinit(&pair->immediate);
+}
+
+static void assert_same_live_bytes(const struct pair *pair) {
+    for (uint32_t slot = 0; slot < LIVE_SLOTS; slot++)
+        assert_int_equal(keyspace_live_bytes(pair->deferred.keyspace, slot),
+                         keyspace_live_bytes(pair->immediate.keyspace, slot));
+    assert_int_equal(keyspace_live_bytes_total(pair->deferred.keyspace),
+                     keyspace_live_bytes_total(pair->immediate.keyspace));
+}
+
+// ---- what keys hold: the first letter of a key says its type
+
+enum { VALUES_MAX = WORLD_PAYLOADS / 2 };
+
+static struct slice some_value(struct pair *pair) {
+    static const char bytes[300];
+    return slice_of(bytes, below(pair, 2) == 0 ? below(pair, 64) : 64 + below(pair, 200));
+}
+
+static void push_some(struct pair *pair, struct effect *effect, size_t count) {
+    struct effect_value values[VALUES_MAX];
+    for (size_t i = 0; i < count; i++)
+        values[i] = (struct effect_value){.bytes = some_value(pair)};
+    effect->type = EFFECT_LIST_PUSH;
+    effect->end = below(pair, 2) == 0 ? LIST_HEAD : LIST_TAIL;
+    effect->count = (uint32_t)count;
+    effect->values = values;
+    pair_apply(pair, effect);
+}
+
+static void set_some(struct pair *pair, struct effect *effect, size_t count) {
+    struct effect_value values[VALUES_MAX];
+    uint32_t numbers[VALUES_MAX];
+    struct slice fields[VALUES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (struct effect_value){.bytes = some_value(pair)};
+        numbers[i] = (uint32_t)below(pair, 2000);
+        fields[i] = slice_of(&numbers[i], sizeof numbers[i]);
+    }
+    effect->type = EFFECT_HASH_SET;
+    effect->count = (uint32_t)count;
+    effect->values = values;
+    effect->fields = fields;
+    pair_apply(pair, effect);
+}
+
+static void group_some(struct pair *pair, const struct effect *of, const struct stream_id *id) {
+    struct effect effect = {.db = of->db, .key = of->key, .group = SLICE("g")};
+    effect.consumer = below(pair, 2) == 0 ? SLICE("c") : SLICE("d");
+    effect.at_ms = 5;
+    effect.entries_read = -1;
+    const struct entry *entry = keyspace_find_raw(pair->immediate.keyspace, effect.db, effect.key);
+    const struct group *group = stream_group(entry->value.stream, effect.group);
+    effect.type = group == NULL ? EFFECT_GROUP_CREATE : EFFECT_GROUP_DELIVER;
+    if (group != NULL && group_consumer(group, effect.consumer) == NULL)
+        effect.type = EFFECT_CONSUMER_CREATE;
+    if (effect.type == EFFECT_GROUP_DELIVER) {
+        effect.count = 1;
+        effect.ids = id;
+    }
+    effect.id = *id;
+    pair_apply(pair, &effect);
+}
+
+static void add_some(struct pair *pair, struct effect *effect, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry =
+            keyspace_find_raw(pair->immediate.keyspace, effect->db, effect->key);
+        const struct effect_value value = {.bytes = some_value(pair)};
+        struct stream_id id = entry == NULL ? STREAM_ID_MIN : stream_last_id(entry->value.stream);
+        id.ms++;
+        const struct stream_node node = {.is_begun = true};
+        effect->type = EFFECT_STREAM_ADD;
+        effect->count = 1;
+        effect->values = &value;
+        effect->ids = &id;
+        effect->nodes = &node;
+        pair_apply(pair, effect);
+        if (below(pair, 3) == 0) group_some(pair, effect, &id);
+    }
+}
+
+// A part of the value goes: from an end, or from both.
+static void trim_some(struct pair *pair, struct effect *effect, const struct entry *entry) {
+    if (entry->type == TYPE_LIST) {
+        const size_t len = list_len(entry->value.list);
+        effect->type = EFFECT_LIST_TRIM;
+        effect->offset = (uint32_t)below(pair, len + 1);
+        effect->count = (uint32_t)below(pair, len + 1 - effect->offset);
+    } else if (entry->type == TYPE_STREAM && stream_len(entry->value.stream) > 0) {
+        const size_t count = 1 + below(pair, stream_len(entry->value.stream));
+        struct stream_cursor cursor = stream_seek(entry->value.stream, STREAM_ID_MIN);
+        struct stream_entry last = {0};
+        for (size_t i = 0; i < count; i++)
+            assert_true(stream_next(&cursor, &last));
+        effect->type = EFFECT_STREAM_TRIM;
+        effect->count = (uint32_t)count;
+        effect->id = last.id;
+    } else {
+        return;
+    }
+    pair_apply(pair, effect);
+}
+
+static void change(struct pair *pair) {
+    char key[2] = {(char)"lhs"[below(pair, 3)], (char)('0' + below(pair, KEYS / 3))};
+    struct effect effect = {.db = (unsigned)below(pair, DATABASES), .key = slice_of(key, 2)};
+    const struct entry *entry = keyspace_find_raw(pair->immediate.keyspace, effect.db, effect.key);
+    const size_t dice = below(pair, 100);
+    if (dice < 2) {
+        effect.type = EFFECT_DB_FLUSH;
+        effect.key = SLICE_EMPTY;
+        pair_apply(pair, &effect);
+    } else if (entry != NULL && dice < 25) {
+        effect.type = EFFECT_KEY_DELETE;
+        pair_apply(pair, &effect);
+    } else if (entry != NULL && dice < 30 && key[0] != 's') { // over it
+        const struct effect_value value = {.bytes = some_value(pair)};
+        effect.type = EFFECT_STRING_SET;
+        effect.count = 1;
+        effect.values = &value;
+        pair_apply(pair, &effect);
+        effect.type = EFFECT_KEY_DELETE;
+        pair_apply(pair, &effect);
+    } else if (entry != NULL && dice < 45) {
+        trim_some(pair, &effect, entry);
+    } else if (key[0] == 'l') {
+        push_some(pair, &effect, 1 + below(pair, VALUES_MAX));
+    } else if (key[0] == 'h') {
+        set_some(pair, &effect, 1 + below(pair, VALUES_MAX));
+    } else {
+        add_some(pair, &effect, below(pair, 40));
+    }
+}
+
+static void freeing_in_steps_ends_where_freeing_at_once_does(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct pair pair;
+        pair_init(&pair, seed, 1 + (size_t)seed * seed);
+        for (int i = 0; i < 300; i++) {
+            change(&pair);
+            keyspace_sweep(pair.deferred.keyspace, below(&pair, 200));
+            if (i % 10 == 0) { // counts what is left, too
+                keyspace_check(pair.deferred.keyspace);
+                assert_int_equal(keyspace_digest(pair.deferred.keyspace),
+                                 keyspace_digest(pair.immediate.keyspace));
+            }
+            assert_true(keyspace_live_bytes_total(pair.deferred.keyspace) >=
+                        keyspace_live_bytes_total(pair.immediate.keyspace));
+            assert_false(keyspace_has_trash(pair.immediate.keyspace));
+        }
+        assert_true(keyspace_sweep(pair.deferred.keyspace, SIZE_MAX) > 0);
+        assert_false(keyspace_has_trash(pair.deferred.keyspace));
+        assert_int_equal(keyspace_trash_pending(pair.deferred.keyspace), 0);
+        assert_true(keyspace_trash_freed(pair.deferred.keyspace) > 0);
+        assert_same_live_bytes(&pair);
+        keyspace_check(pair.deferred.keyspace);
+        pair_deinit(&pair);
+    }
+}
+
+static void what_is_left_is_freed_with_the_keyspace(void **state) {
+    (void)state;
+    struct pair pair;
+    pair_init(&pair, 1, 10);
+    struct effect effect = {.key = SLICE("h")};
+    for (int i = 0; i < 8; i++)
+        set_some(&pair, &effect, VALUES_MAX);
+    world_delete(&pair.deferred, 0, "h");
+    world_delete(&pair.immediate, 0, "h");
+    keyspace_sweep(pair.deferred.keyspace, 300); // half of it
+    assert_true(keyspace_has_trash(pair.deferred.keyspace));
+    pair_deinit(&pair); // a sanitizer sees what is not freed
+}
+
+// ---- steps
+
+enum { VALUE = 100, PAYLOAD = 104, BATCH = WORLD_PAYLOADS / 2 };
+
+// Fields, or elements, numbered from `from` on, many with one effect.
+static void put_many(struct world *world, struct effect effect, size_t from, size_t count) {
+    static const char bytes[VALUE];
+    struct effect_value values[BATCH];
+    uint32_t numbers[BATCH];
+    struct slice fields[BATCH];
+    while (count > 0) {
+        effect.count = (uint32_t)num_min(count, BATCH);
+        for (size_t i = 0; i < effect.count; i++) {
+            numbers[i] = (uint32_t)from++;
+            fields[i] = slice_of(&numbers[i], sizeof numbers[i]);
+            values[i] = (struct effect_value){.bytes = slice_of(bytes, VALUE)};
+        }
+        effect.values = values;
+        effect.fields = effect.type == EFFECT_HASH_SET ? fields : NULL;
+        world_apply(world, &effect);
+        count -= effect.count;
+    }
+}
+
+static void fill(struct world *world, const char *type, size_t count) {
+    struct effect effect = {.key = slice_str(type), .end = LIST_TAIL};
+    effect.type = type[0] == 'l' ? EFFECT_LIST_PUSH : EFFECT_HASH_SET;
+    if (type[0] != 'k') put_many(world, effect, 0, count);
+    for (size_t i = 0; i < count && type[0] == 'k'; i++) {
+        effect.db = 1;
+        effect.key = slice_of(&i, sizeof i);
+        put_many(world, effect, 0, 1);
+    }
+}
+
+// A list goes by chunks of at most 290, the last one may be begun with one step left.
+static void a_step_frees_a_bounded_number_of_elements(void **state) {
+    (void)state;
+    enum { COUNT = 20000, STEPS = 500, CHUNK = 290 };
+    static const char *const types[] = {"l", "h", "k"};
+    for (size_t i = 0; i < 3; i++) {
+        struct world world;
+        world_init(&world, 1);
+        keyspace_defer(world.keyspace, 64);
+        fill(&world, types[i], COUNT);
+        assert_int_equal(keyspace_live_bytes_total(world.keyspace), COUNT * PAYLOAD);
+        if (types[i][0] == 'k') {
+            const struct effect flush = {.type = EFFECT_DB_FLUSH, .db = 1};
+            world_apply(&world, &flush);
+            assert_int_equal(keyspace_count(world.keyspace, 1), 0);
+        } else {
+            world_delete(&world, 0, types[i]);
+            assert_null(world_find(&world, 0, types[i]));
+        }
+        assert_int_equal(keyspace_live_bytes_total(world.keyspace), COUNT * PAYLOAD);
+        assert_int_equal(keyspace_trash_pending(world.keyspace), types[i][0] == 'k' ? COUNT : 1);
+        size_t rounds = 0;
+        for (; keyspace_has_trash(world.keyspace); rounds++) {
+            const uint64_t before = keyspace_live_bytes_total(world.keyspace);
+            keyspace_sweep(world.keyspace, STEPS);
+            const uint64_t freed = before - keyspace_live_bytes_total(world.keyspace);
+            assert_true(freed <= (STEPS + CHUNK) * PAYLOAD);
+        }
+        assert_true(rounds >= COUNT / (STEPS + CHUNK) && rounds <= 4 * COUNT / STEPS);
+        assert_int_equal(keyspace_live_bytes_total(world.keyspace), 0);
+        assert_int_equal(keyspace_trash_freed(world.keyspace), types[i][0] == 'k' ? COUNT : 1);
+        world_deinit(&world);
+    }
+}
+
+// Large values of a database that was flushed go in steps, too, and small ones count.
+static void a_flush_of_large_values_is_swept_in_steps(void **state) {
+    (void)state;
+    enum { HASHES = 50, FIELDS = 63, STEPS = 100, AT_ONCE = 16 };
+    for (size_t fields = FIELDS; fields <= 40 * (size_t)FIELDS; fields *= 40) {
+        struct world world;
+        world_init(&world, 1);
+        keyspace_defer(world.keyspace, FIELDS + 1);
+        for (size_t i = 0; i < HASHES + FIELDS; i++) {
+            char key[32];
+            snprintf(key, sizeof key, "%zu", i);
+            const struct effect effect = {.type = EFFECT_HASH_SET, .db = 1, .key = slice_str(key)};
+            if (i < HASHES)
+                put_many(&world, effect, 0, fields);
+            else
+                world_set(&world, 1, key, SLICE("v")); // many keys: they go by and by
+        }
+        const struct effect flush = {.type = EFFECT_DB_FLUSH, .db = EFFECT_ALL_DATABASES};
+        world_apply(&world, &flush);
+        size_t rounds = 0;
+        while (keyspace_has_trash(world.keyspace)) {
+            const uint64_t before = keyspace_live_bytes_total(world.keyspace);
+            if (rounds++ % 64 == 0) keyspace_check(world.keyspace);
+            keyspace_sweep(world.keyspace, STEPS);
+            const uint64_t freed = before - keyspace_live_bytes_total(world.keyspace);
+            assert_true(freed <= (STEPS + AT_ONCE * FIELDS) * PAYLOAD);
+        }
+        assert_int_equal(keyspace_live_bytes_total(world.keyspace), 0);
+        assert_int_equal(keyspace_trash_freed(world.keyspace), HASHES + FIELDS);
+        world_deinit(&world);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(freeing_in_steps_ends_where_freeing_at_once_does),
+        cmocka_unit_test(what_is_left_is_freed_with_the_keyspace),
+        cmocka_unit_test(a_step_frees_a_bounded_number_of_elements),
+        cmocka_unit_test(a_flush_of_large_values_is_swept_in_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
