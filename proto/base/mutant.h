@@ -144,6 +144,7 @@
     X(REPLY_SLOT_NOT_HELD,          "cold",     "a segment is written over while a reply still needs its values")             \
     X(FACT_OF_ANOTHER,              "cold",     "what was read for one element is believed of the next")                             \
     X(SNAPSHOT_FOLLOWS_LIST,        "cold",     "a long reply shows what its list has become meanwhile")             \
+    X(HASH_BUCKET_NOT_COPIED,       "cold",     "a long reply shows what a hash has become meanwhile")                    \
     /* trash */                                                                                                           \
     X(TRASH_BYTES_KEPT,             "trash",    "what is swept of large values stays counted as live")                    \
     X(TRASH_NEVER_SWEPT,            "trash",    "large values that are gone are never given back")                        \

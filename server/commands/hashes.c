@@ -177,27 +177,38 @@ static void answer_pair(void *context, struct slice field, const struct blob *va
     answer_value(context, field, value);
 }
 
+static void answer_rows(struct call *call, const struct hash_type *hash, enum hash_rows rows) {
+    if (hash == NULL) return;
+    if (call_wants_snapshot(call, hash_len(hash)))
+        call_share_hash(call, hash, rows);
+    else
+        hash_each(hash,
+                  rows == HASH_PAIRS    ? answer_pair
+                  : rows == HASH_FIELDS ? answer_name
+                                        : answer_value,
+                  call);
+}
+
 enum call_result cmd_hgetall(struct call *call) {
     const struct hash_type *hash;
     if (!hashes_find(call, &hash)) return CALL_DONE;
     reply_map(&call->reply, hash == NULL ? 0 : hash_len(hash));
-    if (hash != NULL) hash_each(hash, answer_pair, call);
+    answer_rows(call, hash, HASH_PAIRS);
     return CALL_DONE;
 }
 
-static enum call_result answer_each(struct call *call,
-                                    void (*visit)(void *, struct slice, const struct blob *)) {
+static enum call_result answer_each(struct call *call, enum hash_rows rows) {
     const struct hash_type *hash;
     if (!hashes_find(call, &hash)) return CALL_DONE;
     reply_array(&call->reply, hash == NULL ? 0 : hash_len(hash));
-    if (hash != NULL) hash_each(hash, visit, call);
+    answer_rows(call, hash, rows);
     return CALL_DONE;
 }
 
 enum call_result cmd_hkeys(struct call *call) {
-    return answer_each(call, answer_name);
+    return answer_each(call, HASH_FIELDS);
 }
 
 enum call_result cmd_hvals(struct call *call) {
-    return answer_each(call, answer_value);
+    return answer_each(call, HASH_VALUES);
 }

@@ -13,6 +13,7 @@
 #include "server/engine/client.h"
 #include "server/engine/command.h"
 #include "server/engine/engine.h"
+#include "storage/data/hash_snapshot.h"
 #include "storage/store.h"
 #include "storage/txn.h"
 
@@ -75,6 +76,9 @@ struct call_snapshot_kind {
 void call_reply_snapshot(struct call *call, const struct call_snapshot_kind *kind, void *snapshot,
                          size_t count); // `kind` must live for ever; see outbox_source
 bool call_wants_snapshot(const struct call *call, size_t count); // so many are better shared
+// All fields, values or pairs of a hash that is not empty, in the order of hash_each; read when
+// they leave (hash_snapshot.h). For many.
+void call_share_hash(struct call *call, const struct hash_type *hash, enum hash_rows rows);
 void call_write_bulk(struct reply *reply, struct slice bytes, enum err err);
 // The same as call_reply_blob in another form, which must live for ever.
 void call_reply_payload(struct call *call, const struct outbox_form *form, const struct blob *blob,

@@ -2,11 +2,12 @@
 //
 // Happy path: a long part of a list is shared, chunk by chunk, and every segment of the log is
 // held, since nobody has looked where the references lead; the payloads are poured like those of a
-// row. Failure modes: the list changes or goes: the snapshot has copies then, or what
-// has left the list. The client goes: the
+// row. A hash is walked bucket by bucket as the reply leaves. Failure modes: the list or hash
+// changes or goes: the snapshot has copies then, or what has left the list. The client goes: the
 // outbox frees the source. It does not read: limits_check_held.
 #include "proto/base/mem.h"
 #include "server/engine/engine_state.h"
+#include "storage/data/hash_snapshot.h"
 #include "storage/data/list_snapshot.h"
 #include "storage/hold.h"
 
@@ -106,4 +107,51 @@ void call_share_list(struct call *call, const struct list *list, size_t from, si
                                                    .memory = elements_memory,
                                                    .free = elements_free};
     call_reply_snapshot(call, &kind, list_snapshot_new(list, from, count, backward), count);
+}
+
+// ---- hashes
+
+static size_t rows_read(const void *snapshot, size_t skip, struct blob *out, size_t max) {
+    return hash_snapshot_read(snapshot, skip, out, max);
+}
+
+static void fields_write(const void *snapshot, size_t skip, struct reply *reply, struct slice bytes,
+                         enum err err) {
+    (void)bytes;
+    (void)err;
+    reply_bulk(reply, hash_snapshot_field(snapshot, skip));
+}
+
+static void pairs_write(const void *snapshot, size_t skip, struct reply *reply, struct slice bytes,
+                        enum err err) {
+    reply_bulk(reply, hash_snapshot_field(snapshot, skip));
+    call_write_bulk(reply, bytes, err);
+}
+
+static void rows_take(void *snapshot) {
+    hash_snapshot_take(snapshot);
+}
+
+static size_t rows_memory(const void *snapshot) {
+    return hash_snapshot_memory(snapshot);
+}
+
+static void rows_free(void *snapshot) {
+    hash_snapshot_free(snapshot);
+}
+
+#define ROWS(writes)                                                                               \
+    {                                                                                              \
+        .read = rows_read, .write = (writes), .take = rows_take, .memory = rows_memory,            \
+        .free = rows_free                                                                          \
+    }
+
+void call_share_hash(struct call *call, const struct hash_type *hash, enum hash_rows rows) {
+    static const struct call_snapshot_kind fields = ROWS(fields_write);
+    static const struct call_snapshot_kind values = ROWS(elements_write);
+    static const struct call_snapshot_kind pairs = ROWS(pairs_write);
+    const struct call_snapshot_kind *kind = &pairs;
+    if (rows == HASH_FIELDS) kind = &fields;
+    if (rows == HASH_VALUES) kind = &values;
+    call_reply_snapshot(call, kind, hash_snapshot_new(hash, rows), hash_len(hash));
 }

@@ -79,7 +79,7 @@ static bool is_moving(const struct dict *dict) {
 }
 
 static void move_some(struct dict *dict) {
-    if (!is_moving(dict)) return;
+    if (!is_moving(dict) || dict->is_held) return;
     struct dict_table *old = &dict->tables[1];
     int full = 0;
     for (int visits = 0; visits < MOVE_VISITS && full < MOVE_FULL; visits++) {
@@ -111,11 +111,14 @@ static void begin_move(struct dict *dict, size_t bucket_count) {
 }
 
 static void adapt_size(struct dict *dict) {
-    if (is_moving(dict)) return;
+    if (is_moving(dict) || dict->is_held) return;
     const size_t count = dict->tables[0].bucket_count;
     const size_t used = dict->tables[0].used;
     if (used >= count && count < (size_t)1 << BITS_MAX) {
-        begin_move(dict, num_max(2 * count, BUCKETS_MIN));
+        size_t larger = num_max(2 * count, BUCKETS_MIN);
+        while (larger <= used && larger < (size_t)1 << BITS_MAX) // it was held for long
+            larger *= 2;
+        begin_move(dict, larger);
     } else if (count > BUCKETS_MIN && used < count / SPARSE) {
         size_t smaller = BUCKETS_MIN;
         while (smaller < 2 * used)
@@ -171,6 +174,34 @@ struct dict_entry *dict_remove(struct dict *dict, struct slice key) {
     move_some(dict);
     adapt_size(dict);
     return entry;
+}
+
+// ---- buckets
+
+void dict_hold(struct dict *dict, bool is_held) {
+    dict->is_held = is_held;
+}
+
+struct dict_place dict_place_of(const struct dict *dict, struct slice key) {
+    const uint32_t hash = (uint32_t)hash_bytes(key, dict->seed);
+    struct dict_place place = {.table = 0};
+    const struct dict_table *old = &dict->tables[1];
+    if (old->used > 0 && find_in(dict, old, key, hash) != NULL) place.table = 1;
+    must(dict->tables[place.table].bucket_count > 0);
+    place.bucket = hash & (dict->tables[place.table].bucket_count - 1);
+    return place;
+}
+
+struct dict_entry *dict_bucket(const struct dict *dict, struct dict_place place) {
+    must(place.table < 2 && place.bucket < dict->tables[place.table].bucket_count);
+    return dict->tables[place.table].buckets[place.bucket];
+}
+
+bool dict_next_place(const struct dict *dict, struct dict_place *place) {
+    if (++place->bucket < dict->tables[place->table].bucket_count) return true;
+    if (place->table == 1 || dict->moving == dict->tables[1].bucket_count) return false;
+    *place = (struct dict_place){.table = 1, .bucket = dict->moving};
+    return true;
 }
 
 // ---- scanning

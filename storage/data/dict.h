@@ -26,6 +26,7 @@ struct dict_table {
 struct dict {
     struct dict_table tables[2]; // [1] is the old one while entries move over
     size_t moving;               // next bucket of the old table to move
+    bool is_held;                // entries stay in their buckets
     struct slice (*key_of)(const struct dict_entry *entry);
     uint64_t seed;
 };
@@ -53,6 +54,18 @@ dict_random(const struct dict *dict,
             struct rng *rng); // fair enough: as Redis' "fair" random; NULL when empty
 size_t dict_memory(const struct dict *dict); // of the tables, not the entries
 void dict_check(const struct dict *dict);    // asserts all invariants
+
+// A bucket. While the dict is held no entry moves to another: it does not grow or shrink, and goes
+// on with that afterwards. Table order is that of dict_walk.
+struct dict_place {
+    size_t table;
+    size_t bucket;
+};
+void dict_hold(struct dict *dict, bool is_held);
+// Where the entry of that key is, or would come to be.
+struct dict_place dict_place_of(const struct dict *dict, struct slice key);
+struct dict_entry *dict_bucket(const struct dict *dict, struct dict_place place); // or NULL
+bool dict_next_place(const struct dict *dict, struct dict_place *place); // false: it was the last
 
 // Visits all entries in table order; the dict must not change meanwhile (a visited entry may be
 // freed when the dict is given up afterwards).

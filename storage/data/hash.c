@@ -3,39 +3,12 @@
 #include <string.h>
 
 #include "proto/base/hash.h"
-#include "proto/base/link.h"
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
-#include "storage/data/dict.h"
+#include "storage/data/hash_state.h"
 
 enum { SMALL_CAP_MIN = 4, MEMORY_SAMPLE = 64 };
-
-struct field {
-    struct dict_entry link; // in a small hash only its `hash` is used
-    uint32_t name_len;
-    struct blob value;
-    char name[];
-};
-
-// While small, `fields` holds them in insertion order; afterwards it is NULL and the dict has them.
-struct hash_type {
-    uint64_t seed;
-    struct field **fields;
-    uint32_t *hashes; // of the names, beside `fields`: a search reads no field that cannot match
-    size_t len;
-    size_t cap;
-    bool is_large;
-    struct dict dict;
-};
-
-static struct field *field_of(struct dict_entry *entry) {
-    return link_entry(entry, struct field, link);
-}
-
-static struct slice field_name(const struct field *field) {
-    return slice_of(field->name, field->name_len);
-}
 
 static struct slice entry_name(const struct dict_entry *entry) {
     const struct field *field = (const void *)((const char *)entry - offsetof(struct field, link));
@@ -63,6 +36,8 @@ static void free_field(void *context, struct dict_entry *entry) {
 size_t hash_drain(struct hash_type *hash, size_t steps,
                   void (*release)(void *context, struct blob *blob), void *context) {
     struct release call = {.release = release, .context = context};
+    steps = hash_snapshots_finish(hash, steps);
+    if (steps == 0) return 0;
     for (; steps > 0 && hash->len > 0; steps--)
         free_field(&call, &hash->fields[--hash->len]->link);
     return dict_drain(&hash->dict, steps, free_field, &call);
@@ -226,6 +201,7 @@ bool hash_set(struct hash_type *hash, struct slice field, struct blob value, str
                             blob_len(&value) <= HASH_SMALL_BYTES_MAX &&
                             (found != NULL || hash->len < HASH_SMALL_FIELDS_MAX);
     if (!hash->is_large && !fits_small) make_large(hash);
+    hash_snapshots_save(hash, field);
     if (found != NULL) {
         *old = found->value;
         found->value = value;
@@ -242,6 +218,7 @@ bool hash_set(struct hash_type *hash, struct slice field, struct blob value, str
 
 static struct field *take_out(struct hash_type *hash, struct slice name) {
     if (hash->is_large) {
+        hash_snapshots_save(hash, name);
         struct dict_entry *entry = dict_remove(&hash->dict, name);
         return entry == NULL ? NULL : field_of(entry);
     }

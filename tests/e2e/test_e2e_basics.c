@@ -262,6 +262,67 @@ static void resp3_has_its_types(void **state) {
     peer_close(&peer);
 }
 
+// Every other word of a flat array, from the nth on, as an array.
+static void every_other(const char *array, size_t nth, struct buf *out) {
+    buf_reset(out);
+    size_t words = 0;
+    for (const char *at = array + 1; *at != '\0'; words++) {
+        const size_t len = strcspn(at, " ]");
+        if (words % 2 == nth) {
+            buf_append_byte(out, out->len == 0 ? '[' : ' ');
+            buf_append(out, at, len);
+        }
+        at += len + 1;
+    }
+    buf_append_str(out, "]");
+    buf_append_byte(out, 0);
+}
+
+static void a_long_reply_tells_of_a_hash_as_it_was(void **state) {
+    enum { FIELDS = 10000 };
+    struct server *server = *state;
+    server_start(server, NULL);
+    struct peer peer;
+    struct peer slow;
+    peer_open(&peer, server);
+    peer_open(&slow, server);
+    for (int i = 0; i < FIELDS; i++)
+        peer_sendf(&peer, "HSET h f%d %0100d", i, i);
+    for (int i = 0; i < FIELDS; i++)
+        assert_next(&peer, ":1");
+    struct buf pairs = {0};
+    struct buf half = {0};
+    buf_append_str(&pairs, peer_ask(&peer, "HGETALL h"));
+    buf_append_byte(&pairs, 0);
+    assert_true(pairs.len > FIELDS * 100);
+    every_other(pairs.data, 0, &half);
+    assert_string_equal(peer_ask(&peer, "HKEYS h"), half.data);
+    every_other(pairs.data, 1, &half);
+    assert_string_equal(peer_ask(&peer, "HVALS h"), half.data);
+    // More than a socket takes is left to tell when the hash changes, and when it goes.
+    for (int i = 0; i < 3; i++)
+        peer_send(&slow, "HGETALL h");
+    for (int i = 0; i < FIELDS; i += 10)
+        assert_reply(&peer, "HLEN h", ":10000");
+    assert_reply(&peer, "HSET h f1 changed", ":0");
+    assert_string_equal(peer_read(&slow), pairs.data);
+    peer_read(&slow); // they were asked for before or after the change
+    peer_read(&slow);
+    peer_send(&slow, "HGETALL h");
+    assert_reply(&peer, "HDEL h f2", ":1");
+    assert_reply(&peer, "DEL h", ":1");
+    assert_reply(&peer, "HSET h one 1", ":1");
+    assert_true(strlen(peer_read(&slow)) > FIELDS * 100);
+    assert_reply(&slow, "HGETALL h", "[one 1]");
+    assert_int_equal(peer_info_number(&peer, "lazyfree_pending_objects"), 0);
+    buf_deinit(&pairs);
+    buf_deinit(&half);
+    peer_close(&slow);
+    peer_close(&peer);
+    assert_int_equal(server_stop(server), CODE_CLEAN);
+    assert_int_equal(server_check(server), 0);
+}
+
 static void expired_keys_stay_away_after_a_restart(void **state) {
     struct server *server = *state;
     server_start(server, NULL);
@@ -296,6 +357,7 @@ int main(void) {
         each(a_client_too_many_is_told_so),
         each(an_unknown_option_names_the_nearest),
         each(two_servers_cannot_share_a_directory),
+        each(a_long_reply_tells_of_a_hash_as_it_was),
         each(resp3_has_its_types),
         each(expired_keys_stay_away_after_a_restart),
     };
