@@ -2,9 +2,8 @@
 //
 // Happy path: a long part of a list is shared, chunk by chunk, and every segment of the log is
 // held, since nobody has looked where the references lead; the payloads are poured like those of a
-// row. Failure modes: the list changes or goes: the snapshot has copies then, or what
-// has left the list. The client goes: the
-// outbox frees the source. It does not read: limits_check_held.
+// row. Failure modes: the list changes or goes: the snapshot has copies then, or what has left the
+// list. The client goes: the outbox frees the source. It does not read: limits_check_held.
 #include "proto/base/mem.h"
 #include "server/engine/engine_state.h"
 #include "storage/data/list_snapshot.h"
