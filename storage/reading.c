@@ -1,5 +1,7 @@
 #include "storage/reading.h"
 
+#include <string.h>
+
 #include "proto/base/hash.h"
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
@@ -248,12 +250,25 @@ static void want_learn(struct store_want *want, size_t at, struct window *window
     window_ref(window);
 }
 
+// What is in memory may not be on the disk yet. It is copied: it will not stay for long.
+static bool want_look_resident(struct store *store, struct store_want *want, size_t at) {
+    const struct blob *blob = &want->items[at].blob;
+    const struct slice bytes = store_resident(store, blob);
+    if (bytes.data == NULL) return false;
+    struct window *window = window_new(store_lsn(store, blob), bytes.len);
+    memcpy(window->bytes, bytes.data, bytes.len);
+    want_learn(want, at, window, window->bytes, ERR_NONE);
+    window_unref(window);
+    return true;
+}
+
 // Learns what others have read meanwhile.
 static void want_look(struct store *store, struct store_want *want) {
     for (size_t at = 0; at < want->count; at++) {
         const struct want_item *item = &want->items[at];
         if (item->is_known) continue;
         const uint64_t lsn = store_lsn(store, &item->blob);
+        if (want_look_resident(store, want, at)) continue;
         struct window *window = windows_find(&store->reads.windows, lsn);
         if (window == NULL) continue;
         if (lsn + blob_len(&item->blob) > window->lsn + window->len) continue;

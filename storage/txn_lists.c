@@ -132,6 +132,12 @@ void txn_list_insert(struct txn *txn, unsigned db, struct slice key, size_t inde
 void txn_list_remove(struct txn *txn, unsigned db, struct slice key, const uint32_t *indexes,
                      size_t count) {
     if (txn_key_expired(txn, db, key)) return;
+    const size_t len = list_len(source_list(txn, db, key));
+    const bool is_run = count > 1 && indexes[count - 1] - indexes[0] == count - 1;
+    if (is_run && (indexes[0] == 0 || indexes[count - 1] == len - 1)) {
+        txn_list_pop(txn, db, key, indexes[0] == 0 ? LIST_HEAD : LIST_TAIL, count);
+        return;
+    }
     // From the back: what is removed first must not shift the positions of what is removed later.
     const size_t per_record = txn_indexes_per_record(txn, key);
     for (size_t left = count; left > 0;) {

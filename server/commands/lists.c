@@ -40,15 +40,11 @@ bool lists_has_room(struct call *call, const struct list *list, size_t more) {
 }
 
 void lists_answer(struct call *call, const struct list *list, size_t from, size_t count) {
-    if (count > 0) call_reply_list(call, list, from, count);
+    if (count > 0) call_reply_list(call, list, from, count, false);
 }
 
 void lists_answer_backward(struct call *call, const struct list *list, size_t from, size_t count) {
-    struct list_cursor cursor = list_cursor_at(list, from + 1);
-    struct blob blob;
-    for (size_t i = 0; i < count && list_cursor_prev(&cursor, &blob); i++) {
-        call_reply_blob(call, &blob);
-    }
+    if (count > 0) call_reply_list(call, list, from + 1 - count, count, true);
 }
 
 // The answer comes first: taking frees what is held in memory.

@@ -3,11 +3,14 @@
 // equal: the hunt goes on as if it were, so that all is asked for at once, and the command comes
 // back when it is known. A damaged payload answers an error, and nothing is changed.
 #include "proto/base/hash.h"
+#include "proto/base/mem.h"
 #include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "server/commands/args.h"
 #include "server/commands/handlers.h"
 #include "server/commands/lists.h"
+
+enum { MATCHES_AT_ONCE = 64 };
 
 // A search under way: where it stands, and what it has found.
 struct hunt {
@@ -15,8 +18,13 @@ struct hunt {
     const struct list *list;
     struct slice element;
     struct list_search search;
-    size_t from;        // the next element to look at
-    bool is_over;       // the end of the list or of MAXLEN is reached
+    size_t from;  // the next element that the list looks at
+    bool is_over; // the end of the list or of MAXLEN is reached
+    struct list_match matches[MATCHES_AT_ONCE];
+    size_t match_at;
+    size_t match_count;
+    size_t unequal;     // matches whose bytes were others
+    size_t doubted;     // matches not known yet and passed over
     bool is_damaged;    // answered as an error
     struct buf indexes; // of uint32_t, in the order of the search
 };
@@ -51,22 +59,55 @@ static uint64_t is_same(struct slice bytes, struct slice element) {
     return slice_equal(bytes, element) || MUTANT(EQUAL_HASH_IS_EQUAL);
 }
 
-// The next element that equals the one sought, or may; false when there is none.
+static const struct list_match *hunt_match(struct hunt *hunt) {
+    if (hunt->match_at == hunt->match_count) {
+        if (hunt->is_over) return NULL;
+        hunt->match_at = 0;
+        hunt->match_count =
+            list_find_many(hunt->list, &hunt->search, hunt->from, hunt->matches, MATCHES_AT_ONCE);
+        for (size_t i = 0; i < hunt->match_count; i++)
+            hunt_pass(hunt, hunt->matches[i].index);
+        if (hunt->match_count == 0) return NULL;
+    }
+    return &hunt->matches[hunt->match_at++];
+}
+
+static void hunt_damaged(struct hunt *hunt, size_t index, enum err err) {
+    reply_errorf(&hunt->call->reply,
+                 "ERR CORRUPT element %zu of the list cannot be read (%s), nothing was "
+                 "changed: run ackd-check on the data directory",
+                 index, err_name(err));
+    hunt->is_damaged = true;
+}
+
+static enum err compare(const struct hunt *hunt, const struct blob *blob, uint64_t *is_equal) {
+    if (blob_kind(blob) == BLOB_REF)
+        return call_fact(hunt->call, blob, is_same, hunt->element, is_equal);
+    *is_equal = is_same(blob_bytes(blob), hunt->element);
+    return ERR_NONE;
+}
+
+// The next element that equals the one sought, or may; false when there is none, or no more shall
+// be asked for. What is not known yet nearly certainly is equal, unless others were not: then as
+// many more are asked for, so that hashes made to collide cost a few rounds and not one for each.
 static bool hunt_next(struct hunt *hunt, size_t *index) {
-    struct blob blob;
-    while (!hunt->is_over && list_find(hunt->list, &hunt->search, hunt->from, index, &blob)) {
+    const struct list_match *match;
+    while ((match = hunt_match(hunt)) != NULL) {
         uint64_t is_equal = 0;
-        const enum err err = call_fact(hunt->call, &blob, is_same, hunt->element, &is_equal);
+        const enum err err = compare(hunt, &match->blob, &is_equal);
+        if (hunt->call->has_asked_enough) return false;
         if (err != ERR_NONE && err != ERR_AGAIN) {
-            reply_errorf(&hunt->call->reply,
-                         "ERR CORRUPT element %zu of the list cannot be read (%s), nothing was "
-                         "changed: run ackd-check on the data directory",
-                         *index, err_name(err));
-            hunt->is_damaged = true;
+            hunt_damaged(hunt, match->index, err);
             return false;
         }
-        hunt_pass(hunt, *index);
-        if (is_equal != 0 || err == ERR_AGAIN) return true;
+        if (err == ERR_NONE && is_equal == 0) {
+            hunt->unequal++;
+        } else if (err == ERR_AGAIN && hunt->doubted < hunt->unequal) {
+            hunt->doubted++;
+        } else {
+            *index = match->index;
+            return true;
+        }
     }
     return false;
 }
@@ -175,10 +216,67 @@ static bool read_lpos_options(struct call *call, struct lpos_options *out) {
     return true;
 }
 
-static void answer_positions(struct call *call, const struct hunt *hunt, bool as_array) {
+// Positions that are written when they leave.
+struct positions {
+    struct buf indexes;
+    size_t at;
+};
+
+static size_t positions_read(const void *snapshot, size_t skip, struct blob *out, size_t max) {
+    const struct positions *positions = snapshot;
+    const size_t left = positions->indexes.len / sizeof(uint32_t) - positions->at;
+    const size_t count = skip < left ? num_min(left - skip, max) : 0;
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct blob){0};
+    return count;
+}
+
+static void positions_write(const void *snapshot, size_t skip, struct reply *reply,
+                            struct slice bytes, enum err err) {
+    const struct positions *positions = snapshot;
+    const uint32_t *indexes = (const uint32_t *)(const void *)positions->indexes.data;
+    (void)bytes;
+    (void)err;
+    reply_int(reply, indexes[positions->at + skip]);
+}
+
+static void positions_take(void *snapshot) {
+    struct positions *positions = snapshot;
+    positions->at++;
+}
+
+static size_t positions_memory(const void *snapshot) {
+    const struct positions *positions = snapshot;
+    return sizeof *positions + positions->indexes.cap;
+}
+
+static void positions_free(void *snapshot) {
+    struct positions *positions = snapshot;
+    buf_deinit(&positions->indexes);
+    mem_free(positions);
+}
+
+static void answer_later(struct call *call, struct hunt *hunt) {
+    static const struct call_snapshot_kind kind = {.read = positions_read,
+                                                   .write = positions_write,
+                                                   .take = positions_take,
+                                                   .memory = positions_memory,
+                                                   .free = positions_free};
+    const size_t count = hunt_found(hunt);
+    struct positions *positions = mem_zalloc(sizeof *positions);
+    positions->indexes = hunt->indexes;
+    hunt->indexes = (struct buf){0};
+    call_reply_snapshot(call, &kind, positions, count);
+}
+
+static void answer_positions(struct call *call, struct hunt *hunt, bool as_array) {
     const size_t count = hunt_found(hunt);
     if (as_array) reply_array(&call->reply, count);
     if (!as_array && count == 0) reply_null(&call->reply);
+    if (count > 0 && call_wants_snapshot(call, count)) {
+        answer_later(call, hunt);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         reply_int(&call->reply, hunt_indexes(hunt)[i]);
     }
@@ -190,7 +288,8 @@ enum call_result cmd_lpos(struct call *call) {
     if (!read_lpos_options(call, &options)) return CALL_DONE;
     if (!lists_find(call, call->argv[1], &list)) return CALL_DONE;
     if (list == NULL) {
-        answer_positions(call, &(const struct hunt){0}, options.has_count);
+        struct hunt none = {0};
+        answer_positions(call, &none, options.has_count);
         return CALL_DONE;
     }
     const bool backward = options.rank < 0;

@@ -126,9 +126,21 @@ void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count)
     }
 }
 
-void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count) {
+static void reply_backward(struct call *call, const struct list *list, size_t from, size_t count) {
+    struct list_cursor cursor = list_cursor_at(list, from + count);
+    struct blob blob;
+    for (size_t i = 0; i < count && list_cursor_prev(&cursor, &blob); i++)
+        call_reply_blob(call, &blob);
+}
+
+void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count,
+                     bool backward) {
     if (call_wants_snapshot(call, count)) {
-        call_share_list(call, list, from, count);
+        call_share_list(call, list, from, count, backward);
+        return;
+    }
+    if (backward) {
+        reply_backward(call, list, from, count);
         return;
     }
     struct list_cursor cursor = list_cursor_at(list, from);

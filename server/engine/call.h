@@ -33,6 +33,8 @@ struct call {
     bool is_answered;      // call_prepare has written a refusal
     bool is_broken;        // call_prepare found the log broken
     bool is_cold;          // bytes it asked for must be read first: it will be executed again
+    bool has_asked_enough; // facts that it asks for now will not be read before it is
+    size_t looked_bytes;   // that facts were derived from
     bool is_decided;       // it will not be put off any more: what is missing is read at once
     uint32_t secrets;      // bit i: argument i is a secret, see call_hide
 };
@@ -56,9 +58,10 @@ void call_wrong_arity(struct call *call);  // -ERR wrong number of arguments for
 // its turn to leave. A damaged payload answers -ERR CORRUPT ... in its place.
 void call_reply_blob(struct call *call, const struct blob *blob);
 void call_reply_blobs(struct call *call, const struct blob *blobs, size_t count);
-// Elements [from, from + count) of a list, first to last: many are shared with it (list_snapshot.h)
-// and listed when they leave.
-void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count);
+// Elements [from, from + count) of a list, first to last or backwards: many are shared with it
+// (list_snapshot.h) and listed when they leave.
+void call_reply_list(struct call *call, const struct list *list, size_t from, size_t count,
+                     bool backward);
 // Many rows of anything, listed when they leave: adds `count` > 0 of them to the reply (behind the
 // header of an array or map, which is the caller's) and takes the snapshot. Each row is one blob,
 // written by `write`; a row without bytes in the log has a blob of kind NONE or INLINE.
@@ -92,9 +95,10 @@ void reply_unreadable(struct reply *reply, enum err err); // -ERR CORRUPT ... or
 bool call_bytes(struct call *call, const struct blob *blob, struct slice *out);
 
 // What `derive` says of the blob's bytes and `against` (a lent argument). For commands that look at
-// many blobs: ERR_AGAIN (call->is_cold): it must be read first. Such a command goes on asking for
-// what it will need as well, and then returns CALL_DONE. One command derives one kind of fact.
-// ERR_CORRUPT, ERR_IO: nothing is answered yet.
+// many blobs: ERR_AGAIN (call->is_cold): it must be read first, or one execution of a command has
+// looked at as many bytes as it may. Such a command goes on asking for what it will need as well,
+// at the latest until call->has_asked_enough, and then returns CALL_DONE. One command derives one
+// kind of fact, of at most 32 bits. ERR_CORRUPT, ERR_IO: nothing is answered yet.
 typedef uint64_t call_derive(struct slice bytes, struct slice against);
 enum err call_fact(struct call *call, const struct blob *blob, call_derive *derive,
                    struct slice against, uint64_t *out);

@@ -1,16 +1,27 @@
 // Commands that must know bytes which only the disk has, before they can decide anything: LREM and
 // LPOS of an element that probably is the one, APPEND, GETRANGE, XREAD with MAXSIZE.
 //
+// They come here also with more bytes than one execution may look at (look_bytes): comparing a
+// gigabyte takes a second, which nobody else shall wait for.
+//
 // Happy path: the handler asks (call_bytes, call_fact), is told that it is cold, and returns
 // without having changed anything. What it asked for is read; the command is then executed again
 // from its beginning, and finds what was read: the bytes of one payload, or for each of many the
 // *fact* that was derived from its bytes (whether it equals an argument, how long it is in a
-// reply), which takes 24 bytes whatever the payload's length. Its client is READING meanwhile:
-// later requests wait, other clients go on. A waiter keeps its place and is tried again as one that
-// was stalled. Failure modes: a payload that cannot be read is a fact, too. The client goes, is
-// killed, its waiter times out: the want is ended. The data has changed: the command asks again,
-// COLD_ROUNDS_MAX times at most; then, and where a command has already changed something, it reads
-// and waits.
+// reply), which takes 16 to 32 bytes whatever the payload's length. Its client is READING
+// meanwhile: later requests wait, other clients go on. A waiter keeps its place and is tried again
+// as one that was stalled. Failure modes: a payload that cannot be read is a fact, too. The client
+// goes, is killed, its waiter times out: the want is ended. The data has changed: what is new is
+// asked for, and what is known stays known, since an lsn is never used again. The last execution
+// decides all at one moment. COLD_ROUNDS_MAX executions at most; then, and where a command has
+// already changed something, it reads and waits.
+//
+// How long the loop is held. By one execution: look_bytes looked at, 30 to 50 ns for each candidate
+// that is known or asked for, and what the command then does: a million equal jobs hold it for some
+// 50 ms when all is decided, whatever their length. Each round asks for twice what is known, so
+// that the candidates are visited about one and a half times, all rounds together, before the last.
+// Between the rounds: one want (WANT_BLOBS_MAX, WANT_BYTES) and look_bytes a turn. Payloads that
+// are held in memory (64 bytes and less) have no lsn, and so no facts: they are always compared.
 #include "proto/base/hash.h"
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
@@ -21,21 +32,27 @@
 
 enum {
     COLD_ROUNDS_MAX = 64,
-    COLD_ASKED_MIN = 4096,          // facts asked for in one round, or twice what is known
-    COLD_AT_ONCE_BYTES = 512 << 10, // derived by the loop at a time, of what is in memory by now
-    FACTS_MIN = 64,
+    COLD_ASKED_MIN = 4096, // facts asked for in one round, or twice what is known
+    FACT_PLACES_MIN = 128,
 };
 
 struct fact {
-    uint64_t lsn; // of the payload, never used for another; 0: free
-    enum err err;
-    uint64_t value;
+    uint64_t lsn; // of the payload, never used for another
+    uint32_t err;
+    uint32_t value;
 };
 
-struct facts { // open addressing; a power of two, at most half full
-    struct fact *items;
-    size_t cap;
-    size_t count;
+// A command that is executed again looks at what it looked at before, in the same order; so a fact
+// is mostly found beside the last one. Only where it is not, the table is asked, and brought up to
+// date: each place in it is a cache miss.
+struct facts {
+    struct buf items; // of struct fact, as they were learned: in the order of the asking
+    size_t next;      // of them is likely to be asked for next
+    uint64_t lsn_min;
+    uint64_t lsn_max;
+    uint32_t *places;   // 1 + index, open addressing; 0: free
+    size_t place_count; // a power of two, at most half full
+    size_t placed;      // items from the first that stand in it
 };
 
 struct cold {
@@ -53,36 +70,64 @@ struct cold {
 
 // ---- facts
 
-static struct fact *facts_place(const struct facts *facts, uint64_t lsn) {
+static const struct fact *facts_items(const struct facts *facts, size_t *count) {
+    *count = facts->items.len / sizeof(struct fact);
+    return (const struct fact *)(const void *)facts->items.data;
+}
+
+// Where its index stands, or is to stand.
+static uint32_t *facts_place(const struct facts *facts, uint64_t lsn) {
+    size_t count;
+    const struct fact *items = facts_items(facts, &count);
     const uint64_t mixed = lsn * UINT64_C(0x9E3779B97F4A7C15);
-    size_t at = (size_t)(mixed >> 32) & (facts->cap - 1);
-    while (facts->items[at].lsn != 0 && facts->items[at].lsn != lsn)
-        at = (at + 1) & (facts->cap - 1);
-    return &facts->items[at];
+    size_t at = (size_t)(mixed >> 32) & (facts->place_count - 1);
+    while (facts->places[at] != 0 && items[facts->places[at] - 1].lsn != lsn)
+        at = (at + 1) & (facts->place_count - 1);
+    return &facts->places[at];
 }
 
-static const struct fact *facts_find(const struct facts *facts, uint64_t lsn) {
-    if (facts->count == 0) return NULL;
-    const struct fact *fact = facts_place(facts, lsn);
-    return fact->lsn == 0 ? NULL : fact;
-}
-
-static void facts_grow(struct facts *facts) {
-    struct facts grown = {.cap = num_max(2 * facts->cap, FACTS_MIN), .count = facts->count};
-    grown.items = mem_alloc_array(grown.cap, sizeof *grown.items);
-    for (size_t i = 0; i < facts->cap; i++) {
-        const struct fact *fact = &facts->items[i];
-        if (fact->lsn != 0) *facts_place(&grown, fact->lsn) = *fact;
+static void facts_place_all(struct facts *facts) {
+    size_t count;
+    const struct fact *items = facts_items(facts, &count);
+    if (2 * count > facts->place_count) {
+        mem_free(facts->places);
+        facts->place_count = num_max(facts->place_count, FACT_PLACES_MIN);
+        while (2 * count > facts->place_count)
+            facts->place_count *= 2;
+        facts->places = mem_alloc_array(facts->place_count, sizeof *facts->places);
+        facts->placed = 0;
     }
-    mem_free(facts->items);
-    *facts = grown;
+    for (; facts->placed < count; facts->placed++)
+        *facts_place(facts, items[facts->placed].lsn) = (uint32_t)(facts->placed + 1);
+}
+
+static const struct fact *facts_find(struct facts *facts, uint64_t lsn) {
+    size_t count;
+    const struct fact *items = facts_items(facts, &count);
+    const bool is_next = facts->next < count && items[facts->next].lsn == lsn;
+    if (!is_next && !(facts->next < count && MUTANT(FACT_OF_ANOTHER))) {
+        if (count == 0 || lsn < facts->lsn_min || lsn > facts->lsn_max) return NULL;
+        facts_place_all(facts);
+        const uint32_t index = *facts_place(facts, lsn);
+        if (index == 0) return NULL;
+        facts->next = index - 1;
+    }
+    return &items[facts->next++];
 }
 
 static void facts_add(struct facts *facts, uint64_t lsn, uint64_t value, enum err err) {
-    if (2 * (facts->count + 1) > facts->cap) facts_grow(facts);
-    struct fact *fact = facts_place(facts, lsn);
-    if (fact->lsn == 0) facts->count++;
-    *fact = (struct fact){.lsn = lsn, .err = err, .value = value};
+    const struct fact fact = {.lsn = lsn, .err = err, .value = (uint32_t)value};
+    size_t count;
+    (void)facts_items(facts, &count);
+    must(value <= UINT32_MAX && count < UINT32_MAX);
+    facts->lsn_min = count == 0 ? lsn : num_min(lsn, facts->lsn_min);
+    facts->lsn_max = count == 0 ? lsn : num_max(lsn, facts->lsn_max);
+    buf_append(&facts->items, &fact, sizeof fact);
+}
+
+static void facts_deinit(struct facts *facts) {
+    buf_deinit(&facts->items);
+    mem_free(facts->places);
 }
 
 // ---- life
@@ -120,7 +165,7 @@ void cold_end(struct client *client) {
     while (cold->asked_at * sizeof(struct blob) < cold->asked.len)
         asked_pop(cold);
     store_want_end(client->engine->store, cold->want);
-    mem_free(cold->facts.items);
+    facts_deinit(&cold->facts);
     buf_deinit(&cold->asked);
     mem_free(cold);
     client->cold = NULL;
@@ -177,33 +222,55 @@ static void ask(struct call *call, const struct blob *blob, call_derive *derive,
     cold->derive = derive;
     cold->against = against;
     cold_forget_bytes(call->client);
-    if (cold->want != NULL) return; // a waiter that is tried again too early
-    const size_t most = num_max(COLD_ASKED_MIN, 2 * cold->facts.count);
-    if (cold->asked.len >= most * sizeof *blob) return;
-    buf_append(&cold->asked, blob, sizeof *blob);
-    store_pin(call->engine->store, blob); // the command may forget it before it is read
+    const size_t known = cold->facts.items.len / sizeof(struct fact);
+    const size_t most = num_max(COLD_ASKED_MIN, 2 * known);
+    if (cold->want == NULL && cold->asked.len < most * sizeof *blob) {
+        buf_append(&cold->asked, blob, sizeof *blob);
+        store_pin(call->engine->store, blob); // the command may forget it before it is read
+    } else {
+        call->has_asked_enough = true; // or a waiter was tried again too early
+    }
+}
+
+// Whether it must not look at these bytes itself any more, now that they lie in the log.
+static bool has_looked_enough(const struct call *call, size_t len) {
+    if (!may_suspend(call)) return false;
+    return call->is_cold || call->looked_bytes + len > call->engine->look_bytes;
+}
+
+// It has asked for something, and come past all that is known: nothing of what follows is. Were it,
+// to ask for it again would do no harm.
+static bool is_behind_all(const struct call *call) {
+    const struct facts *facts = &call->client->cold->facts;
+    return call->is_cold && facts->next * sizeof(struct fact) >= facts->items.len;
 }
 
 enum err call_fact(struct call *call, const struct blob *blob, call_derive *derive,
                    struct slice against, uint64_t *out) {
     struct engine *engine = call->engine;
-    const struct cold *cold = call->client->cold;
+    struct cold *cold = call->client->cold;
+    const bool is_ref = blob_kind(blob) == BLOB_REF;
+    const uint64_t lsn = is_ref && cold != NULL ? store_lsn(engine->store, blob) : 0;
     const struct fact *fact = NULL;
-    if (cold != NULL && blob_kind(blob) == BLOB_REF)
-        fact = facts_find(&cold->facts, store_lsn(engine->store, blob));
+    if (lsn != 0 && !is_behind_all(call)) fact = facts_find(&cold->facts, lsn);
     if (fact != NULL) {
         *out = fact->value;
-        return fact->err;
+        return (enum err)fact->err;
     }
+    const size_t len = blob_len(blob);
     struct slice bytes;
-    enum err err = store_try(engine->store, blob, &bytes);
+    enum err err = ERR_AGAIN;
+    if (!is_ref || !has_looked_enough(call, len)) err = store_try(engine->store, blob, &bytes);
     if (err == ERR_AGAIN && may_suspend(call)) {
         ask(call, blob, derive, against);
         return ERR_AGAIN;
     }
     if (err == ERR_AGAIN) err = store_bytes(engine->store, blob, &engine->scratch, &bytes);
-    if (err == ERR_NONE) *out = derive(bytes, against);
-    return err;
+    if (err != ERR_NONE) return err;
+    *out = derive(bytes, against);
+    // Not kept: the facts would lose their order, and to look again costs less.
+    if (is_ref) call->looked_bytes += len;
+    return ERR_NONE;
 }
 
 // ---- reading
@@ -234,7 +301,7 @@ static void derive_read(struct cold *cold) {
 // What follows may have been read with it, or has come into memory otherwise.
 static void derive_what_is_there(struct cold *cold) {
     struct store *store = cold->client->engine->store;
-    size_t left = COLD_AT_ONCE_BYTES;
+    size_t left = cold->client->engine->look_bytes;
     size_t count;
     for (const struct blob *blob = asked_blobs(cold, &count); count > 0; blob++, count--) {
         struct slice bytes;
@@ -280,6 +347,7 @@ void cold_suspend(struct client *client) {
     if (cold->want != NULL && !cold->has_bytes) return; // on its way
     cold_forget_bytes(client);
     cold->rounds++;
+    cold->facts.next = 0;
     if (cold->asked.len > 0) {
         want_next(cold);
         return;

@@ -22,6 +22,7 @@ struct engine *engine_new(const struct engine_options *options) {
     engine->witness = options->witness;
     engine->wall_us = options->wall_us;
     engine->snapshot_min = options->snapshot_min > 0 ? options->snapshot_min : ENGINE_SNAPSHOT_MIN;
+    engine->look_bytes = options->look_bytes > 0 ? options->look_bytes : ENGINE_LOOK_BYTES;
     engine->monotonic_us = options->monotonic_us;
     engine->next_client_id = 1;
     rng_init(&engine->rng, options->seed);

@@ -21,6 +21,7 @@ enum {
     ENGINE_MEMORY_SAMPLE_BYTES = 1 << 20, // written since the last look at the memory in use
     ENGINE_MEMORY_RECHECK_US = 1000,      // when full: look again at most this often
     ENGINE_SNAPSHOT_MIN = 4096,           // elements or entries that a reply shares, not lists
+    ENGINE_LOOK_BYTES = 512 << 10,        // compared or measured by one command in one go
     // Elements of large values that are gone which a turn frees (about 0.3 ms), and which a command
     // frees that would be refused for want of memory otherwise.
     ENGINE_TRASH_PER_TURN = 1024,
@@ -142,6 +143,7 @@ struct engine {
     struct saving saving;
     struct buf scratch; // call_bytes, expiry
     size_t snapshot_min;
+    size_t look_bytes;
 };
 
 // ---- engine.c
@@ -175,7 +177,8 @@ void client_release_slot(void *context, uint32_t slot);
 // ---- share.c
 
 // Adds a source over elements [from, from + count) of the list to the reply; count > 0.
-void call_share_list(struct call *call, const struct list *list, size_t from, size_t count);
+void call_share_list(struct call *call, const struct list *list, size_t from, size_t count,
+                     bool backward);
 
 // ---- cold.c
 

@@ -40,7 +40,8 @@ static void want_payloads(struct client *client) {
     struct blob blobs[WANT_BLOBS_MAX];
     const size_t next = outbox_next(&client->outbox, blobs, WANT_BLOBS_MAX);
     size_t count = 1;
-    while (count < next && store_resident(store, &blobs[count]).data == NULL)
+    while (count < next && blob_kind(&blobs[count]) == BLOB_REF &&
+           store_resident(store, &blobs[count]).data == NULL)
         count++;
     client->want = store_want_begin(store, blobs, store_want_fit(blobs, count), on_read, client);
 }

@@ -3,8 +3,8 @@
 // Happy path: a long part of a list is shared, chunk by chunk, and every segment of the log is
 // held, since nobody has looked where the references lead; the payloads are poured like those of a
 // row. A hash is walked bucket by bucket as the reply leaves. Failure modes: the list or hash
-// changes or goes: the snapshot has copies then. The client goes: the outbox frees the source. It
-// does not read: limits_check_held.
+// changes or goes: the snapshot has copies then, or what has left the list. The client goes: the
+// outbox frees the source. It does not read: limits_check_held.
 #include "proto/base/mem.h"
 #include "server/engine/engine_state.h"
 #include "storage/data/hash_snapshot.h"
@@ -99,13 +99,14 @@ static void elements_free(void *snapshot) {
     list_snapshot_free(snapshot);
 }
 
-void call_share_list(struct call *call, const struct list *list, size_t from, size_t count) {
+void call_share_list(struct call *call, const struct list *list, size_t from, size_t count,
+                     bool backward) {
     static const struct call_snapshot_kind kind = {.read = elements_read,
                                                    .write = elements_write,
                                                    .take = elements_take,
                                                    .memory = elements_memory,
                                                    .free = elements_free};
-    call_reply_snapshot(call, &kind, list_snapshot_new(list, from, count), count);
+    call_reply_snapshot(call, &kind, list_snapshot_new(list, from, count, backward), count);
 }
 
 // ---- hashes

@@ -95,6 +95,20 @@ void chunk_remove(struct chunk *chunk, size_t at) {
     node->count--;
 }
 
+void chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count) {
+    struct tree_node *node = &chunk->node;
+    must(count > 0 && count <= node->count && indexes[count - 1] - begin < node->count);
+    size_t to = node->start + (indexes[0] - begin);
+    for (size_t i = 0; i < count; i++) {
+        const size_t kept = indexes[i] + 1 - begin; // these stay, up to the next that goes
+        const size_t end = i + 1 < count ? indexes[i + 1] - begin : node->count;
+        must(kept <= end);
+        move_row(chunk, to, node->start + kept, end - kept);
+        to += end - kept;
+    }
+    node->count = (uint16_t)(node->count - count);
+}
+
 void chunk_copy_behind(struct chunk *to, const struct chunk *from, size_t at, size_t count) {
     const size_t target = (size_t)to->node.start + to->node.count;
     const size_t source = from->node.start + at;
@@ -120,6 +134,7 @@ static bool block_has(const uint32_t *hashes, uint32_t hash) {
 static size_t find_forward(const struct chunk *chunk, const struct chunk_search *search) {
     const uint32_t *hashes = chunk_hashes(chunk) + chunk->node.start;
     size_t at = search->from;
+    if (at < search->to && hashes[at] == search->hash && matches(chunk, at, search)) return at;
     while (at < search->to) {
         if (at + SCAN_BLOCK <= search->to && !block_has(hashes + at, search->hash)) {
             at += SCAN_BLOCK;

@@ -26,7 +26,10 @@ struct tree_node {
 
 struct chunk {
     struct tree_node node;
-    struct chunk *prev;
+    union {
+        struct chunk *prev;
+        size_t sharers; // of one that is in no list: how many snapshots have it
+    };
     struct chunk *next;
     uint64_t words[]; // cap words, then cap hashes, then cap tails
 };
@@ -72,6 +75,8 @@ void chunk_write(struct chunk *chunk, size_t at, size_t count, const struct blob
 void chunk_slide(struct chunk *chunk, uint16_t start); // moves the row; start + count <= cap
 void chunk_insert(struct chunk *chunk, size_t at, const struct blob *blob); // count < cap
 void chunk_remove(struct chunk *chunk, size_t at);
+// Those at indexes[i] - begin, which grow.
+void chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count);
 
 // Copies elements [at, at + count) of `from` behind the last of `to`, which has room for them
 // there. `from` keeps them.

@@ -282,7 +282,7 @@ static void tree_remove(struct deque *deque, struct tree_node *leaf) {
 }
 
 void deque_take(struct deque *deque, struct chunk *chunk) {
-    must(chunk->node.count == 0);
+    deque_count(deque, chunk, -(int)chunk->node.count);
     deque->chunks--;
     if (chunk->prev == NULL)
         deque->head = chunk->next;
@@ -298,6 +298,7 @@ void deque_take(struct deque *deque, struct chunk *chunk) {
 }
 
 void deque_remove(struct deque *deque, struct chunk *chunk) {
+    must(chunk->node.count == 0);
     deque_take(deque, chunk);
     mem_free(chunk);
 }

@@ -48,9 +48,9 @@ size_t deque_rank(const struct chunk *chunk);
 
 // Hangs a chunk without elements into the row behind `at` (NULL: in front of all).
 void deque_insert(struct deque *deque, struct chunk *at, struct chunk *fresh);
-// Takes a chunk without elements out; it is the caller's.
+// Takes a chunk out, with what it holds; it is the caller's, and its links mean nothing.
 void deque_take(struct deque *deque, struct chunk *chunk);
-// The same, and frees it.
+// Takes a chunk without elements out and frees it.
 void deque_remove(struct deque *deque, struct chunk *chunk);
 // Puts `with` (same elements) in the place of the only chunk, which is freed.
 void deque_replace_only(struct deque *deque, struct chunk *with);

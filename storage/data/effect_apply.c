@@ -4,6 +4,7 @@
 // to free, but it is no longer a state the log describes.
 #include "storage/data/effect_apply.h"
 
+#include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
 #include "proto/base/num.h"
@@ -141,6 +142,10 @@ static enum err apply_list_push(struct apply *apply) {
     return err;
 }
 
+static void leave(void *context, struct blob *blob) {
+    keyspace_leave(context, blob);
+}
+
 // Whole chunks go together, and in steps: a trim may take millions.
 static void pop_many(struct apply *apply, enum list_end end, size_t count) {
     struct list *cut = count < CUT_MIN ? NULL : list_cut(list_of(apply), end, count);
@@ -148,10 +153,7 @@ static void pop_many(struct apply *apply, enum list_end end, size_t count) {
         count -= list_len(cut);
         keyspace_discard(apply->keyspace, TYPE_LIST, (union entry_value){.list = cut});
     }
-    for (size_t i = 0; i < count; i++) {
-        struct blob gone = list_pop(list_of(apply), end);
-        keyspace_leave(apply->keyspace, &gone);
-    }
+    list_pop_many(list_of(apply), end, count, leave, apply->keyspace);
 }
 
 static void remove_if_empty_list(struct apply *apply) {
@@ -204,6 +206,15 @@ static enum err apply_list_insert(struct apply *apply) {
     return ERR_NONE;
 }
 
+static void remove_many(struct apply *apply, const char *encoded, size_t count) {
+    uint32_t one;
+    uint32_t *indexes = count == 1 ? &one : mem_alloc_array(count, sizeof *indexes);
+    for (size_t i = 0; i < count; i++)
+        indexes[i] = load_u32le(encoded + i * sizeof *indexes);
+    list_remove_many(list_of(apply), indexes, count, leave, apply->keyspace);
+    if (indexes != &one) mem_free(indexes);
+}
+
 static enum err apply_list_remove(struct apply *apply) {
     const uint32_t count = meta_u32(&apply->meta);
     const struct slice indexes = meta_bytes(&apply->meta, (size_t)count * sizeof(uint32_t));
@@ -216,12 +227,8 @@ static enum err apply_list_remove(struct apply *apply) {
         if (index >= bound) return refuse(apply, "indexes out of range or out of order");
         bound = index;
     }
-    list_index_build(list_of(apply));
-    for (size_t i = count; i > 0; i--) {
-        const uint32_t index = load_u32le(indexes.data + (i - 1) * sizeof(uint32_t));
-        struct blob gone = list_remove(list_of(apply), index);
-        keyspace_leave(apply->keyspace, &gone);
-    }
+    remove_many(apply, indexes.data, count);
+    list_index_build(list_of(apply)); // whoever searches once will search again
     remove_if_empty_list(apply);
     return ERR_NONE;
 }

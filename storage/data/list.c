@@ -3,28 +3,18 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
-#include "storage/data/deque.h"
-#include "storage/data/list_index.h"
-#include "storage/data/list_snapshot.h"
+#include "storage/data/list_state.h"
 
 enum {
     INDEX_DROP_BELOW = 64,
     INDEX_DROP_ABOVE = 1 << 20, // 16 bytes and more per element are too many beyond
     INDEX_BUILD_MAX = 1 << 19,  // apart from the bound above: a list near it does not flap
-    INDEX_CANDIDATES_MAX = 64,  // a hash in more chunks than this is found sooner by a scan
     CHUNK_SPARSE = CHUNK_FULL_CAP / 4,
     CHUNK_JOINED_MAX = CHUNK_FULL_CAP / 4 * 3,
     INDEX_CUT_MAX = 1 << 16, // a cut of more gives the index up: its next search builds it anew
     SHRINK_FACTOR = 8,       // an only chunk less full than 1 / 8 becomes smaller
     MEMORY_SAMPLE = 64,
-};
-
-struct list {
-    struct deque deque;
-    struct list_index *index;   // NULL: searches scan
-    bool index_refused;         // until the list is small again
-    int64_t origin;             // see list_origin
-    struct list_shares *shares; // NULL: there never was a snapshot
+    INDEX_LOSS = 4, // an index that loses a quarter of its entries at once is given up
 };
 
 struct list *list_new(void) {
@@ -120,94 +110,21 @@ bool list_is_indexed(const struct list *list) {
     return list->index != NULL;
 }
 
-// ---- searching. [begin, end) is the part of the list that is looked at.
+// ---- snapshots
 
-static bool find_in_chunk(const struct chunk *chunk, const struct list_search *search,
-                          size_t chunk_begin, const size_t range[2], size_t *index) {
-    const size_t chunk_end = chunk_begin + chunk->node.count;
-    if (range[1] <= chunk_begin || range[0] >= chunk_end) return false;
-    const struct chunk_search part = {
-        .hash = search->hash,
-        .backward = search->backward,
-        .len = search->len,
-        .from = num_max(range[0], chunk_begin) - chunk_begin,
-        .to = num_min(range[1], chunk_end) - chunk_begin,
-    };
-    const size_t at = chunk_find(chunk, &part);
-    if (at == part.to) return false;
-    *index = chunk_begin + at;
-    return true;
-}
-
-// Finds through the index. False: the hash is in too many chunks, scan instead. *index stays as it
-// is when there is none.
-static bool find_indexed(const struct list *list, const struct list_search *search,
-                         const size_t range[2], size_t *index) {
-    size_t open[2] = {range[0], range[1]}; // where something better may still be
-    size_t step = 0;
-    int candidates = 0;
-    const struct chunk *chunk;
-    while ((chunk = list_index_next(list->index, search->hash, &step)) != NULL) {
-        if (++candidates > INDEX_CANDIDATES_MAX) return false;
-        if (!find_in_chunk(chunk, search, deque_rank(chunk), open, index)) continue;
-        if (search->backward)
-            open[0] = *index + 1;
-        else
-            open[1] = *index;
-    }
-    return true;
-}
-
-static void find_scanning(const struct list *list, const struct list_search *search,
-                          const size_t range[2], size_t *index) {
-    size_t at;
-    const struct chunk *chunk =
-        deque_locate(&list->deque, search->backward ? range[1] - 1 : range[0], &at);
-    size_t begin = (search->backward ? range[1] - 1 : range[0]) - at;
-    while (chunk != NULL && begin < range[1] && begin + chunk->node.count > range[0]) {
-        if (find_in_chunk(chunk, search, begin, range, index)) return;
-        if (search->backward) {
-            chunk = chunk->prev;
-            begin -= chunk == NULL ? 0 : chunk->node.count;
-        } else {
-            begin += chunk->node.count;
-            chunk = chunk->next;
-        }
-    }
-}
-
-bool list_find(const struct list *list, const struct list_search *search, size_t from,
-               size_t *index, struct blob *out) {
-    const size_t len = list->deque.len;
-    if (len == 0 || (from >= len && !search->backward)) return false;
-    if (from >= len) from = len - 1;
-    size_t range[2] = {from, from + num_min(search->scanned_max, len - from)};
-    if (search->backward) {
-        range[0] = from + 1 - num_min(search->scanned_max, from + 1);
-        range[1] = from + 1;
-    }
-    if (range[0] == range[1]) return false;
-
-    size_t found = SIZE_MAX;
-    if (list->index == NULL || !find_indexed(list, search, range, &found)) {
-        found = SIZE_MAX;
-        find_scanning(list, search, range, &found);
-    }
-    if (found == SIZE_MAX) return false;
-    *index = found;
-    *out = list_get(list, found);
-    return true;
-}
-
-struct list_snapshot *list_snapshot_new(const struct list *list, size_t from, size_t count) {
+struct list_snapshot *list_snapshot_new(const struct list *list, size_t from, size_t count,
+                                        bool backward) {
     must(count > 0 && from + count <= list->deque.len);
     size_t at;
-    struct chunk *first = deque_locate(&list->deque, from, &at);
+    struct chunk *first = deque_locate(&list->deque, backward ? from + count - 1 : from, &at);
+    if (backward) at = first->node.count - 1 - at;
     // Who shares is no part of what the list is.
     // NOLINTNEXTLINE(performance-no-int-to-ptr): only to leave const behind
     struct list *shared = (struct list *)(uintptr_t)list;
-    if (shared->shares == NULL) shared->shares = mem_zalloc(sizeof *shared->shares);
-    return list_shares_add(shared->shares, first, at, count);
+    if (shared->shares == NULL)
+        shared->shares = list_shares_ref(mem_zalloc(sizeof *shared->shares));
+    const struct list_part part = {.first = first, .at = at, .count = count, .backward = backward};
+    return list_shares_add(shared->shares, &part);
 }
 
 // ---- the index
@@ -227,13 +144,15 @@ static void index_add(struct list *list, uint32_t hash, struct chunk *chunk) {
     }
 }
 
-static void index_remove(struct list *list, uint32_t hash, const struct chunk *chunk) {
-    if (list->deque.len >= INDEX_DROP_BELOW) {
-        if (list->index != NULL) list_index_remove(list->index, hash, chunk);
-        return;
-    }
+static void index_drop_if_short(struct list *list) {
+    if (list->deque.len >= INDEX_DROP_BELOW) return;
     index_drop(list);
     list->index_refused = false;
+}
+
+static void index_remove(struct list *list, uint32_t hash, const struct chunk *chunk) {
+    index_drop_if_short(list);
+    if (list->index != NULL) list_index_remove(list->index, hash, chunk);
 }
 
 void list_index_build(struct list *list) {
@@ -333,18 +252,22 @@ void list_push(struct list *list, enum list_end end, struct blob blob) {
     list_push_all(list, end, &blob, 1);
 }
 
+static void shrink_only(struct list *list) {
+    const struct deque *deque = &list->deque;
+    const bool is_only = deque->head != NULL && deque->head == deque->tail;
+    if (!is_only || deque->head->node.cap <= 16) return;
+    if (deque->len * SHRINK_FACTOR < deque->head->node.cap)
+        resize_only(list, chunk_cap_above(2 * deque->len), LIST_TAIL);
+}
+
 // What is due after an element has gone from the chunk.
 static void after_removal(struct list *list, struct chunk *chunk, uint32_t hash) {
-    struct deque *deque = &list->deque;
-    deque_count(deque, chunk, -1);
+    deque_count(&list->deque, chunk, -1);
     index_remove(list, hash, chunk);
     if (chunk->node.count == 0) {
-        deque_remove(deque, chunk);
-        return;
-    }
-    const bool is_only = deque->head == deque->tail;
-    if (is_only && deque->len * SHRINK_FACTOR < chunk->node.cap && chunk->node.cap > 16) {
-        resize_only(list, chunk_cap_above(2 * deque->len), LIST_TAIL);
+        deque_remove(&list->deque, chunk);
+    } else {
+        shrink_only(list);
     }
 }
 
@@ -362,25 +285,45 @@ struct blob list_pop(struct list *list, enum list_end end) {
     return blob;
 }
 
+// What has left: a row of chunks with the elements that left in them.
+struct gone {
+    struct chunk *row;
+    void (*release)(void *context, struct blob *blob);
+    void *context;
+};
+
+static void take_chunk(struct list *list, struct gone *gone, struct chunk *chunk) {
+    deque_take(&list->deque, chunk);
+    chunk->next = gone->row;
+    gone->row = chunk;
+}
+
+// What snapshots have of it is theirs from now on, with the elements that are in memory.
+static void gone_end(struct list *list, struct gone *gone) {
+    list_shares_inherit(list->shares, gone->row);
+    struct chunk *next;
+    for (struct chunk *chunk = gone->row; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        const bool is_inherited = chunk->sharers > 0;
+        for (size_t at = 0; at < chunk->node.count; at++) {
+            struct blob blob = chunk_get(chunk, at);
+            if (!is_inherited || blob_kind(&blob) != BLOB_HEAP) gone->release(gone->context, &blob);
+        }
+        if (!is_inherited) mem_free(chunk);
+    }
+}
+
 size_t list_drain(struct list *list, size_t steps,
                   void (*release)(void *context, struct blob *blob), void *context) {
-    struct deque *deque = &list->deque;
+    struct gone gone = {.release = release, .context = context};
+    const struct deque *deque = &list->deque;
     index_drop(list);
-    while (deque->head != NULL) {
-        struct chunk *chunk = deque->head;
-        const size_t count = chunk->node.count;
-        if (steps == 0) return 0;
-        steps -= num_min(steps, count);
-        list_unshare(list->shares, chunk);
-        for (size_t at = 0; at < count; at++) {
-            struct blob blob = chunk_get(chunk, at);
-            release(context, &blob);
-        }
-        deque_count(deque, chunk, -(int)count);
-        chunk->node.count = 0;
-        deque_remove(deque, chunk);
+    while (deque->head != NULL && steps > 0) {
+        steps -= num_min(steps, deque->head->node.count);
+        take_chunk(list, &gone, deque->head);
     }
-    return steps;
+    gone_end(list, &gone);
+    return deque->head == NULL ? steps : 0;
 }
 
 void list_free(struct list *list, void (*release)(void *context, struct blob *blob),
@@ -391,7 +334,7 @@ void list_free(struct list *list, void (*release)(void *context, struct blob *bl
     mem_free(list);
 }
 
-static void unindex(struct list *list, const struct chunk *chunk) {
+static void index_forget(struct list *list, const struct chunk *chunk) {
     for (size_t at = 0; list->index != NULL && at < chunk->node.count; at++)
         list_index_remove(list->index, chunk_get(chunk, at).hash, chunk);
 }
@@ -406,19 +349,18 @@ struct list *list_cut(struct list *list, enum list_end end, size_t count) {
         if (moved > count) break;
         count -= moved;
         if (end == LIST_HEAD) list->origin += moved;
-        list_unshare(list->shares, chunk);
-        unindex(list, chunk);
-        deque_count(deque, chunk, -(int)moved);
-        chunk->node.count = 0;
+        index_forget(list, chunk);
         deque_take(deque, chunk);
-        if (cut == NULL) cut = list_new();
+        chunk->node.count = 0;
+        if (cut == NULL) {
+            cut = list_new();
+            cut->shares = list_shares_ref(list->shares);
+        }
         deque_insert(&cut->deque, cut->deque.tail, chunk);
         chunk->node.count = moved;
         deque_count(&cut->deque, chunk, moved);
     }
-    if (deque->len >= INDEX_DROP_BELOW) return cut;
-    index_drop(list);
-    list->index_refused = false;
+    index_drop_if_short(list);
     return cut;
 }
 
@@ -495,6 +437,82 @@ struct blob list_replace(struct list *list, size_t index, struct blob blob) {
     if (list->index != NULL) list_index_remove(list->index, old.hash, chunk);
     index_add(list, blob.hash, chunk);
     return old;
+}
+
+// ---- many at once
+
+// So many elements will go. An index that loses so much is built anew sooner than kept.
+static void index_expect(struct list *list, size_t count) {
+    if (count >= list->deque.len / INDEX_LOSS) index_drop(list);
+}
+
+void list_pop_many(struct list *list, enum list_end end, size_t count,
+                   void (*release)(void *context, struct blob *blob), void *context) {
+    must(count <= list->deque.len);
+    struct gone gone = {.release = release, .context = context};
+    struct deque *deque = &list->deque;
+    size_t left = count;
+    if (count > CHUNK_FULL_CAP) index_expect(list, count);
+    for (;;) {
+        struct chunk *chunk = end == LIST_HEAD ? deque->head : deque->tail;
+        if (chunk == NULL || chunk->node.count > left) break;
+        left -= chunk->node.count;
+        if (end == LIST_HEAD) list->origin += chunk->node.count;
+        index_forget(list, chunk);
+        take_chunk(list, &gone, chunk);
+    }
+    index_drop_if_short(list);
+    gone_end(list, &gone);
+    for (; left > 0; left--) {
+        struct blob blob = list_pop(list, end);
+        release(context, &blob);
+    }
+}
+
+// Elements of one chunk, at least two and not all; `begin` is the index of its first.
+static void remove_within(struct list *list, struct chunk *chunk, size_t begin,
+                          const uint32_t *indexes, size_t count, const struct gone *gone) {
+    list_unshare(list->shares, chunk);
+    for (size_t i = 0; i < count; i++) {
+        struct blob blob = chunk_get(chunk, indexes[i] - begin);
+        if (list->index != NULL) list_index_remove(list->index, blob.hash, chunk);
+        gone->release(gone->context, &blob);
+    }
+    chunk_remove_many(chunk, begin, indexes, count);
+    deque_count(&list->deque, chunk, -(int)count);
+    if (chunk->node.count <= CHUNK_SPARSE && list->deque.chunks > 1) join(list, chunk);
+}
+
+void list_remove_many(struct list *list, const uint32_t *indexes, size_t count,
+                      void (*release)(void *context, struct blob *blob), void *context) {
+    struct gone gone = {.release = release, .context = context};
+    if (count > CHUNK_FULL_CAP) index_expect(list, count);
+    // From the back: what goes first must not shift the positions of what goes later.
+    for (size_t left = count; left > 0;) {
+        size_t at;
+        struct chunk *chunk = deque_locate(&list->deque, indexes[left - 1], &at);
+        const size_t begin = indexes[left - 1] - at;
+        size_t first = left - 1;
+        while (first > 0 && indexes[first - 1] >= begin)
+            first--;
+        const size_t here = left - first;
+        left = first;
+        if (here == 1) {
+            struct blob blob = list_remove(list, indexes[first]);
+            release(context, &blob);
+            continue;
+        }
+        list->origin += (int64_t)here;
+        if (here == chunk->node.count) {
+            index_forget(list, chunk);
+            take_chunk(list, &gone, chunk);
+        } else {
+            remove_within(list, chunk, begin, indexes + first, here, &gone);
+        }
+    }
+    index_drop_if_short(list);
+    gone_end(list, &gone);
+    shrink_only(list);
 }
 
 void list_check(const struct list *list) {

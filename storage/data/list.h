@@ -55,8 +55,15 @@ struct list_search {
     bool backward;
     size_t scanned_max; // elements to look at, from `from`; SIZE_MAX: all (LPOS MAXLEN)
 };
-// Returns false when there is none at or behind (before, if backward) `from`; else its index and
-// the lent element.
+struct list_match {
+    size_t index;
+    struct blob blob; // lent
+};
+// The next ones, in the order of the search: as many as lie together and at most `max`. 0: there is
+// none at or behind (before, if backward) `from`.
+size_t list_find_many(const struct list *list, const struct list_search *search, size_t from,
+                      struct list_match *out, size_t max);
+// The next one alone.
 bool list_find(const struct list *list, const struct list_search *search, size_t from,
                size_t *index, struct blob *out);
 // Heap bytes, elements included; blocks of HEAP elements are estimated from a sample.
@@ -67,13 +74,19 @@ bool list_is_indexed(const struct list *list);
 struct list *list_new(void);
 // Gives elements up, whole chunks of them from the head on, until there are none or about `steps`
 // are spent; says how many are left: 0 unless it is empty. A list like any other in between.
+// `release` as for list_pop_many.
 size_t list_drain(struct list *list, size_t steps,
                   void (*release)(void *context, struct blob *blob), void *context);
+// `release` as for list_pop_many.
 void list_free(struct list *list, void (*release)(void *context, struct blob *blob), void *context);
 void list_push(struct list *list, enum list_end end, struct blob blob); // takes the blob
 // Pushes them one after the other; takes them.
 void list_push_all(struct list *list, enum list_end end, const struct blob *blobs, size_t count);
 struct blob list_pop(struct list *list, enum list_end end); // gives the blob; list not empty
+// Takes `count` <= len elements from that end. `release` is called for each, but not for those in
+// memory that go over to snapshots (list_snapshot.h) together with their chunk.
+void list_pop_many(struct list *list, enum list_end end, size_t count,
+                   void (*release)(void *context, struct blob *blob), void *context);
 // Moves whole chunks from that end, as long as they are within the next `count` elements and others
 // are left, into a list of their own. It holds what it got in no order that means anything: it is
 // to be drained. NULL: there is no such chunk. Costs something per chunk and nothing per element,
@@ -81,6 +94,9 @@ struct blob list_pop(struct list *list, enum list_end end); // gives the blob; l
 struct list *list_cut(struct list *list, enum list_end end, size_t count);
 void list_insert(struct list *list, size_t index, struct blob blob); // before index; index <= len
 struct blob list_remove(struct list *list, size_t index);
+// Takes the elements at these indexes, which grow. `release` as for list_pop_many.
+void list_remove_many(struct list *list, const uint32_t *indexes, size_t count,
+                      void (*release)(void *context, struct blob *blob), void *context);
 struct blob list_replace(struct list *list, size_t index, struct blob blob); // gives the old one
 // Builds the index if the list is long enough, not too long, and has none. It goes away by itself
 // when the list gets short or very long.

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/log/batch.h"
 #include "storage/log/record.h"
@@ -55,7 +56,7 @@ static void begin_hole(struct walk *walk, uint64_t lsn) {
     if (walk->is_in_hole) return;
     walk->is_in_hole = true;
     walk->hole_lsn = walk->pending_count > 0 ? walk->pending_lsn : lsn;
-    drop_pending(walk);
+    if (!MUTANT(SALVAGE_BRIDGES_HOLE)) drop_pending(walk);
 }
 
 static void end_hole(struct walk *walk, uint64_t lsn) {

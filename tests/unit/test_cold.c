@@ -1,6 +1,10 @@
 // Values that only the disk has: replies that wait for them, commands that must know them, and
 // everything that may happen meanwhile. Nothing of the log but its newest segment is in memory, and
 // the page cache has nothing.
+#include <stdlib.h>
+
+#include "proto/base/hash.h"
+#include "server/engine/engine_state.h"
 #include "tests/unit/cold_world.h"
 
 // ---- replies
@@ -266,6 +270,130 @@ static void thousands_of_equal_elements_are_read_in_rounds(void **state) {
     assert_suspended_big(world, peer, "LREM q 0", 'a');
     assert_seen(peer, ":8910\r\n");
     assert_answer(world, peer, "LLEN q", ":90\r\n");
+}
+
+// Executed until it answers; says how often the disk was asked.
+static unsigned settle_suspended(struct world *world, struct peer *peer) {
+    unsigned readings = 0;
+    world_settle(world);
+    while (peer->client->state == CLIENT_READING) {
+        readings += world_read(world);
+        world_settle(world);
+    }
+    return readings;
+}
+
+static void comparing_much_is_put_off_though_it_is_in_memory(void **state) {
+    struct world *world = *state;
+    enum { COPIES = 500 };
+    struct peer *peer = world_connect(world);
+    struct peer *other = world_connect(world);
+    for (int i = 0; i < COPIES; i++) {
+        type_big(peer, "RPUSH q", i % 50 == 0 ? 'b' : 'a');
+        if (i % 100 != 0) continue;
+        world_settle(world);
+        world_make_slots(world);
+    }
+    world_settle(world);
+    world_make_slots(world);
+    buf_reset(&peer->seen);
+    memory_disk_set_cached(world->disk, MEMORY_CACHED_ALL);
+    world->engine->look_bytes = 10 * BIG;
+    type_big(peer, "LREM q 10", 'a'); // no more than that
+    world_settle(world);
+    assert_seen(peer, ":10\r\n");
+    type_big(peer, "LREM q 11", 'a');
+    world_settle(world);
+    assert_int_equal(peer->client->state, CLIENT_READING);
+    assert_answer(world, other, "PING", "+PONG\r\n");
+    assert_true(settle_suspended(world, peer) > 0);
+    assert_seen(peer, ":11\r\n");
+    type_big(peer, "LREM q 0", 'a');
+    world_settle(world);
+    // What comes and goes meanwhile counts, or does not.
+    type_big(other, "RPUSH q", 'a');
+    type_big(other, "LPUSH q", 'a');
+    peer_type(other, "LPOP q\r\nLPOP q\r\nLPOP q");
+    world_settle(world);
+    assert_int_equal(peer->client->state, CLIENT_READING);
+    assert_true(settle_suspended(world, peer) > 0);
+    assert_seen(peer, ":469\r\n"); // of 490 21 had gone, 1 was popped, and 1 has come
+    assert_answer(world, peer, "LLEN q", ":9\r\n");
+}
+
+struct hashed {
+    uint32_t hash;
+    int number;
+};
+
+static int compare_hashed(const void *a, const void *b) {
+    const struct hashed *one = a;
+    const struct hashed *other = b;
+    return (one->hash > other->hash) - (one->hash < other->hash);
+}
+
+// Two different values of BIG bytes with the same hash.
+static void find_twins(char twins[2][BIG + 1]) {
+    enum { TRIED = 400000 };
+    struct hashed *all = mem_alloc_array(TRIED, sizeof *all);
+    char text[BIG + 1];
+    for (int i = 0; i < TRIED; i++) {
+        snprintf(text, sizeof text, "%0*d", BIG, i);
+        all[i] = (struct hashed){.hash = hash_payload(slice_of(text, BIG)), .number = i};
+    }
+    qsort(all, TRIED, sizeof *all, compare_hashed);
+    size_t at = 1;
+    while (all[at - 1].hash != all[at].hash)
+        must(++at < TRIED);
+    snprintf(twins[0], BIG + 1, "%0*d", BIG, all[at - 1].number);
+    snprintf(twins[1], BIG + 1, "%0*d", BIG, all[at].number);
+    mem_free(all);
+}
+
+static void hashes_made_to_collide_cost_few_rounds(void **state) {
+    struct world *world = *state;
+    enum { COPIES = 2000 };
+    char twins[2][BIG + 1];
+    char line[LINE];
+    find_twins(twins);
+    struct peer *peer = world_connect(world);
+    for (int i = 0; i < COPIES; i++) {
+        snprintf(line, sizeof line, "RPUSH q %s", twins[0]);
+        peer_type(peer, line);
+        if (i % 100 != 0) continue;
+        world_settle(world);
+        world_make_slots(world);
+    }
+    snprintf(line, sizeof line, "RPUSH q %s", twins[1]);
+    peer_type(peer, line);
+    world_settle(world);
+    world_make_slots(world);
+    buf_reset(&peer->seen);
+    for (int is_cold = 0; is_cold < 2; is_cold++) {
+        if (is_cold) make_cold(world);
+        world->engine->look_bytes = 10 * BIG;
+        snprintf(line, sizeof line, "LPOS q %s", twins[1]);
+        peer_type(peer, line);
+        // One for each would be given up after COLD_ROUNDS_MAX, which is more.
+        assert_true(settle_suspended(world, peer) < 50);
+        assert_seen(peer, ":2000\r\n");
+    }
+}
+
+static void many_positions_are_written_when_they_leave(void **state) {
+    struct world *world = *state;
+    struct peer *peer = world_connect(world);
+    world->engine->snapshot_min = 4;
+    for (int i = 0; i < 20; i++)
+        peer_type(peer, i % 4 == 0 ? "RPUSH q b" : "RPUSH q a");
+    world_settle(world);
+    buf_reset(&peer->seen);
+    assert_answer(world, peer, "LPOS q b COUNT 3", "*3\r\n:0\r\n:4\r\n:8\r\n");
+    assert_answer(world, peer, "LPOS q b COUNT 0 RANK -1",
+                  "*5\r\n:16\r\n:12\r\n:8\r\n:4\r\n:0\r\n");
+    assert_answer(world, peer, "LPOS q b COUNT 0 RANK 2 MAXLEN 16", "*3\r\n:4\r\n:8\r\n:12\r\n");
+    assert_answer(world, peer, "RPOP q 6",
+                  "*6\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\na\r\n$1\r\na\r\n");
 }
 
 static void a_damaged_element_changes_nothing(void **state) {
@@ -609,6 +737,9 @@ int main(void) {
         cold_test(later_requests_of_the_same_client_wait),
         cold_test(lpos_and_linsert_read_too),
         cold_test(thousands_of_equal_elements_are_read_in_rounds),
+        cold_test(comparing_much_is_put_off_though_it_is_in_memory),
+        cold_test(hashes_made_to_collide_cost_few_rounds),
+        cold_test(many_positions_are_written_when_they_leave),
         cold_test(a_damaged_element_changes_nothing),
         cold_test(strings_are_read_before_they_are_edited),
         cold_test(a_damaged_string_is_not_edited),

@@ -76,6 +76,59 @@ static void model_remove(struct model *model, size_t index) {
             (model->len - index) * sizeof *model->values);
 }
 
+// What is released must be what the model takes out: counted by value.
+struct released {
+    size_t count;
+    uint64_t hashes; // their sum
+};
+
+static void count_released(void *context, struct blob *blob) {
+    struct released *released = context;
+    released->count++;
+    released->hashes += blob->hash;
+    blob_release(blob);
+}
+
+static uint64_t model_take_out(struct model *model, const uint32_t *indexes, size_t count) {
+    uint64_t hashes = 0;
+    size_t to = 0;
+    for (size_t i = 0, next = 0; i < model->len; i++) {
+        if (next == count || indexes[next] != i) {
+            model->values[to++] = model->values[i];
+            continue;
+        }
+        struct blob blob = blob_of_number(model->values[i]);
+        hashes += blob.hash;
+        blob_release(&blob);
+        next++;
+    }
+    model->len = to;
+    return hashes;
+}
+
+// A run at one end, every second or nearly every element of a part, or a few here and there.
+static void model_remove_many(struct model *model) {
+    static uint32_t indexes[MODEL_MAX];
+    struct released released = {0};
+    const bool is_cut = below(model, 3) == 0;
+    const bool at_tail = below(model, 2) == 0;
+    const size_t len = model->len;
+    const size_t share = 1 + below(model, 8);
+    const size_t part = below(model, 4) == 0 ? len : 1 + below(model, len / 8 + 1);
+    const size_t from = is_cut ? (at_tail ? len - part : 0) : below(model, len - part + 1);
+    size_t count = 0;
+    for (size_t i = from; i < from + part; i++)
+        if (is_cut || below(model, 8) < share) indexes[count++] = (uint32_t)i;
+    if (count == 0) return;
+    if (is_cut)
+        list_pop_many(model->list, at_tail ? LIST_TAIL : LIST_HEAD, count, count_released,
+                      &released);
+    else
+        list_remove_many(model->list, indexes, count, count_released, &released);
+    assert_int_equal(released.hashes, model_take_out(model, indexes, count));
+    assert_int_equal(released.count, count);
+}
+
 // As many as whole chunks have go, at most `count`.
 static void model_cut(struct model *model, enum list_end end, size_t count) {
     struct list *cut = list_cut(model->list, end, count);
@@ -137,6 +190,19 @@ static void model_search(struct model *model) {
     if (expected == SIZE_MAX) return;
     assert_int_equal(index, expected);
     assert_number(&found, number);
+
+    struct list_match matches[20];
+    const size_t many = list_find_many(model->list, &search, from, matches, 1 + below(model, 20));
+    assert_true(many > 0);
+    size_t at = from;
+    size_t left = search.scanned_max;
+    for (size_t i = 0; i < many; i++) {
+        const size_t next = model_find(model, number, at, search.backward, left);
+        assert_int_equal(matches[i].index, next);
+        assert_number(&matches[i].blob, number);
+        if (left != SIZE_MAX) left -= 1 + (search.backward ? at - next : next - at);
+        at = search.backward ? next - 1 : next + 1;
+    }
 }
 
 static void model_compare(struct model *model) {
@@ -175,6 +241,7 @@ static void model_step(struct model *model, size_t growth) {
         model_insert(model, any_index(model, model->len + 1));
     } else if (dice < 85) {
         model_remove(model, any_index(model, model->len));
+        if (model->len > 0 && below(model, 60) == 0) model_remove_many(model);
     } else if (dice < 90) {
         model_replace(model, any_index(model, model->len));
     } else {

@@ -20,6 +20,7 @@ struct shot {
 
 struct scene {
     struct list *list;
+    struct list *cut; // off it, and not swept yet; NULL
     uint32_t values[LEN_MAX];
     size_t len;
     struct shot shots[SNAPSHOTS];
@@ -84,6 +85,32 @@ static void take_away(struct scene *scene) {
             (scene->len - index) * sizeof scene->values[0]);
 }
 
+// A run at an end, or most of a part.
+static void take_many(struct scene *scene) {
+    static uint32_t indexes[LEN_MAX];
+    const bool is_cut = below(scene, 2) == 0;
+    const size_t part = 1 + below(scene, scene->len);
+    const size_t from = is_cut || below(scene, 2) == 0 ? 0 : scene->len - part;
+    size_t count = 0;
+    size_t to = 0;
+    for (size_t i = 0; i < scene->len; i++) {
+        if (i >= from && i < from + part && (is_cut || below(scene, 8) > 0))
+            indexes[count++] = (uint32_t)i;
+        else
+            scene->values[to++] = scene->values[i];
+    }
+    scene->len = to;
+    if (count == 0) return;
+    if (is_cut && below(scene, 2) == 0 && scene->cut == NULL) {
+        scene->cut = list_cut(scene->list, LIST_HEAD, count);
+        count -= scene->cut == NULL ? 0 : list_len(scene->cut);
+    }
+    if (is_cut)
+        list_pop_many(scene->list, LIST_HEAD, count, release_blob, NULL);
+    else
+        list_remove_many(scene->list, indexes, count, release_blob, NULL);
+}
+
 static void replace(struct scene *scene) {
     const size_t index = any_index(scene, scene->len);
     const uint32_t number = (uint32_t)below(scene, 1000000);
@@ -92,12 +119,20 @@ static void replace(struct scene *scene) {
     scene->values[index] = number;
 }
 
+static void sweep(struct scene *scene, size_t steps) {
+    if (scene->cut == NULL || list_drain(scene->cut, steps, release_blob, NULL) == 0) return;
+    list_free(scene->cut, release_blob, NULL);
+    scene->cut = NULL;
+}
+
 static void change(struct scene *scene, size_t growth) {
+    sweep(scene, below(scene, 40));
     const size_t dice = below(scene, 100);
     if (scene->len == 0 || dice < growth) {
         insert(scene);
     } else if (dice < 90) {
         take_away(scene);
+        if (scene->len > 0 && below(scene, 100) == 0) take_many(scene);
     } else {
         replace(scene);
     }
@@ -107,9 +142,12 @@ static void shoot(struct scene *scene, struct shot *shot) {
     if (scene->len == 0) return;
     const size_t from = any_index(scene, scene->len);
     const size_t count = 1 + any_index(scene, scene->len - from);
-    *shot = (struct shot){.snapshot = list_snapshot_new(scene->list, from, count), .len = count};
+    const bool backward = below(scene, 2) == 0;
+    *shot = (struct shot){.snapshot = list_snapshot_new(scene->list, from, count, backward),
+                          .len = count};
     shot->values = mem_alloc_array(count, sizeof *shot->values);
-    memcpy(shot->values, scene->values + from, count * sizeof *shot->values);
+    for (size_t i = 0; i < count; i++)
+        shot->values[i] = scene->values[backward ? from + count - 1 - i : from + i];
 }
 
 static void put_down(struct shot *shot) {
@@ -159,6 +197,7 @@ static void run(uint64_t seed, int steps, size_t growth, size_t uses) {
     }
     // The list goes first.
     list_free(scene.list, release_blob, NULL);
+    if (seed % 2 == 0) sweep(&scene, SIZE_MAX);
     for (size_t i = 0; i < SNAPSHOTS; i++) {
         struct shot *shot = &scene.shots[i];
         if (shot->snapshot == NULL) continue;
@@ -170,6 +209,7 @@ static void run(uint64_t seed, int steps, size_t growth, size_t uses) {
         }
         put_down(shot);
     }
+    sweep(&scene, SIZE_MAX);
 }
 
 static void snapshots_show_what_the_list_was(void **state) {
@@ -189,7 +229,7 @@ static void a_snapshot_shares_until_the_list_changes(void **state) {
     struct list *list = list_new();
     for (uint32_t i = 0; i < 100000; i++)
         list_push(list, LIST_TAIL, blob_of_ref(1, i * 8 % 4096, 100, i));
-    struct list_snapshot *snapshot = list_snapshot_new(list, 0, 100000);
+    struct list_snapshot *snapshot = list_snapshot_new(list, 0, 100000, false);
     const size_t shared = list_snapshot_memory(snapshot);
     assert_true(shared < 16 * 100000 / 200);
     for (int i = 0; i < 1000; i++)
@@ -205,11 +245,48 @@ static void a_snapshot_shares_until_the_list_changes(void **state) {
     list_free(list, release_blob, NULL);
 }
 
+// What is popped behind a reply of it: the chunks change hands, nothing is copied.
+static void a_snapshot_inherits_what_leaves_the_list(void **state) {
+    (void)state;
+    struct list *list = list_new();
+    for (uint32_t i = 0; i < 100000; i++)
+        list_push(list, LIST_TAIL, blob_of_number(i));
+    struct list_snapshot *forward = list_snapshot_new(list, 0, 90000, false);
+    struct list_snapshot *backward = list_snapshot_new(list, 10000, 90000, true);
+    struct blob blob;
+    assert_int_equal(list_snapshot_read(forward, 50003, &blob, 1),
+                     1); // of a kind that is on the heap
+    assert_int_equal(blob_kind(&blob), BLOB_HEAP);
+    const char *bytes = blob_bytes(&blob).data;
+    list_pop_many(list, LIST_HEAD, 40000, release_blob, NULL);
+    list_pop_many(list, LIST_TAIL, 40000, release_blob, NULL);
+    list_check(list);
+    assert_int_equal(list_len(list), 20000);
+    list_free(list, release_blob, NULL);
+    assert_int_equal(list_snapshot_read(forward, 50003, &blob, 1), 1);
+    assert_ptr_equal(blob_bytes(&blob).data, bytes);
+    assert_true(list_snapshot_memory(forward) > 85000 * (size_t)BLOB_PACKED_BYTES);
+    for (uint32_t i = 0; i < 90000; i++) {
+        assert_int_equal(list_snapshot_read(forward, 0, &blob, 1), 1);
+        assert_number(&blob, i);
+        list_snapshot_take(forward);
+    }
+    assert_true(list_snapshot_memory(forward) < 90000);
+    list_snapshot_free(forward);
+    for (uint32_t i = 0; i < 90000; i++) {
+        assert_int_equal(list_snapshot_read(backward, 0, &blob, 1), 1);
+        assert_number(&blob, 99999 - i);
+        list_snapshot_take(backward);
+    }
+    list_snapshot_free(backward);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(snapshots_show_what_the_list_was),
         cmocka_unit_test(snapshots_of_short_lists_do_too),
         cmocka_unit_test(a_snapshot_shares_until_the_list_changes),
+        cmocka_unit_test(a_snapshot_inherits_what_leaves_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,6 +214,44 @@ static void a_damaged_record_costs_its_transaction(void **state) {
     assert_true(assert_salvaged(site) > 0); // what was taken from lists behind it comes back
 }
 
+// Flips a bit of that text where it stands in the log, once.
+static void flip_text(const struct site *site, struct memory_disk *disk, const char *text) {
+    const size_t len = strlen(text);
+    char name[SEGMENT_NAME_BYTES];
+    for (size_t i = 0; i < log_segment_count(store_log(site->store)); i++) {
+        slot_name(site, i, name);
+        const char *bytes = memory_disk_bytes(disk, name);
+        for (size_t at = 0; at + len <= memory_disk_size(disk, name); at++) {
+            if (memcmp(bytes + at, text, len) != 0) continue;
+            memory_disk_flip(disk, name, at, 0);
+            return;
+        }
+    }
+    fail();
+}
+
+static void a_transaction_that_lacks_its_middle_is_dropped_whole(void **state) {
+    struct site *site = *state;
+    static const char *const keys[] = {"part-one", "part-two", "part-three"};
+    struct txn *txn = txn_begin(site->store, NOW_MS);
+    for (size_t i = 0; i < 3; i++)
+        txn_string_set(txn, 0, slice_str(keys[i]), SLICE("x"), false);
+    txn_commit(txn);
+    txn = txn_begin(site->store, NOW_MS);
+    txn_string_set(txn, 0, SLICE("behind"), SLICE("x"), false);
+    txn_commit(txn);
+    seal(site);
+    struct memory_disk *damaged = copy_of(site);
+    flip_text(site, damaged, keys[1]);
+    salvage(site, damaged);
+    assert_int_equal(site->result.losses.holes, 1);
+    const struct keyspace *saved = store_keyspace(site->saved);
+    for (size_t i = 0; i < 3; i++)
+        assert_null(keyspace_find(saved, 0, slice_str(keys[i]), NOW_MS));
+    assert_non_null(keyspace_find(saved, 0, SLICE("behind"), NOW_MS));
+    assert_salvaged(site);
+}
+
 static void a_damaged_batch_header_costs_the_batch(void **state) {
     struct site *site = *state;
     const size_t first = first_to_replay(site);
@@ -410,6 +448,7 @@ int main(void) {
         cmocka_unit_test(the_damaged_directory_is_not_changed),
         cmocka_unit_test(a_damaged_payload_costs_that_value_alone),
         cmocka_unit_test(a_damaged_record_costs_its_transaction),
+        cmocka_unit_test(a_transaction_that_lacks_its_middle_is_dropped_whole),
         cmocka_unit_test(a_damaged_batch_header_costs_the_batch),
         cmocka_unit_test(a_batch_whose_checksum_alone_is_damaged_loses_nothing),
         cmocka_unit_test(a_lost_segment_costs_what_was_in_it),

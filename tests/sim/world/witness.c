@@ -42,12 +42,38 @@ static bool is_piece_safe(const struct world *world, uint32_t slot, uint32_t off
     return meant.data == NULL || memcmp(meant.data, kept, len) == 0;
 }
 
-// Where the log leaves the segment of that lsn, which ends at `next`. What lies behind is of a
-// former life of its slot, and may never have reached the disk.
-static uint64_t written_end(const struct log *log, uint64_t lsn, uint64_t next) {
+// Behind the last of the first `frames` frames that end in the segment of that lsn, which ends at
+// `next`; `lsn`: none does.
+static uint64_t frames_end(const struct ledger *ledger, uint64_t frames, uint64_t lsn,
+                           uint64_t next) {
+    for (uint64_t i = frames; i > ledger->safe; i--) {
+        const uint64_t end = ledger->frames[i].end_lsn;
+        if (end <= next) return num_max(end, lsn);
+    }
+    return lsn;
+}
+
+// Where the log leaves the segment of that lsn, which ends at `next`. What lies behind is not of
+// the log: of a former life of the slot, which may never have reached the disk (seed 221 called a
+// reply unsafe for its sake), or zeros. No start needs it: batches stand one behind the other, and
+// the next segment's header says where its predecessor ended (prev_end_lsn, with the checksum of
+// its last batch); so a start that finds that header whole reads up to there and no further, and
+// the header is a piece that is asked for, too.
+//
+// The log is asked where that is, though the log is what is judged here. That it does not say too
+// little: no frame that has ended in the segment may reach behind it; the bytes of one that goes on
+// in the next segment are judged by the starts, which are made beside the run and at power cuts,
+// and must find every frame that was told of.
+static uint64_t written_end(struct world *world, uint64_t frames, uint64_t lsn, uint64_t next) {
+    const struct log *log = store_log(world->store);
     for (size_t i = 0; i < log_segment_count(log); i++) {
         const struct log_segment_use use = log_segment_at(log, i);
-        if (use.sequence == lsn / log_segment_bytes(log) && use.end_lsn != 0) return use.end_lsn;
+        if (use.sequence != lsn / log_segment_bytes(log) || use.end_lsn == 0) continue;
+        const uint64_t known = frames_end(&world->ledger, frames, lsn, next);
+        if (use.end_lsn < known)
+            world_broke(world, 1, "the log leaves a segment at %llu, before a frame's end at %llu",
+                        (unsigned long long)use.end_lsn, (unsigned long long)known);
+        return use.end_lsn;
     }
     return next;
 }
@@ -64,7 +90,7 @@ bool witness_is_safe(struct world *world, uint64_t frames) {
     uint64_t at = ledger->safe_lsn / LOG_ALIGN * LOG_ALIGN;
     while (at < end) {
         const uint64_t next = (at / segment_bytes + 1) * segment_bytes;
-        const uint64_t stop = num_min(end, written_end(log, at, next));
+        const uint64_t stop = num_min(end, written_end(world, frames, at, next));
         uint32_t slot = 0;
         uint32_t offset = 0;
         if (stop > at && log_locate(log, at, &slot, &offset) &&
@@ -179,10 +205,8 @@ void witness_read(void *context, const struct blob *blob, char *into) {
     const struct world *world = context;
     if (blob_len(blob) == 0) return; // an empty element: `into` may be nowhere
     const struct slice resident = store_resident(world->store, blob);
-    if (resident.data != NULL) {
-        memcpy(into, resident.data, resident.len);
-        return;
-    }
+    if (resident.data != NULL) memcpy(into, resident.data, resident.len);
+    if (resident.data != NULL || blob_kind(blob) != BLOB_REF) return;
     char name[SEGMENT_NAME_BYTES];
     segment_name(name, blob_slot(blob));
     memcpy(into, memory_disk_bytes(world->disk, name) + blob_offset(blob), blob_len(blob));
