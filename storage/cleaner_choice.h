@@ -3,9 +3,10 @@
 //
 // Two reasons to clean:
 //   garbage  the segments in use are more than CHOICE_SPARE_SEGMENTS beyond twice what is alive,
-//            those counted that were emptied by cleaning and wait for the next checkpoint. Then those with the best ratio of gain to cost, as a log-structured file system
-//            weighs them (Rosenblum and Ousterhout, 1992): (1 - u) * age / (1 + u), u being the
-//            share of live bytes.
+//            those counted that were emptied by cleaning and wait for the next checkpoint. Then
+//            those with the best ratio of gain to cost, as a log-structured file system weighs them
+//            (Rosenblum and Ousterhout, 1992): (1 - u) * age / (1 + u), u being the share of live
+//            bytes.
 //   pinned   a few live bytes keep a segment although younger ones are gone already: one old
 //            delayed job in a busy queue. In a queue that is drained in order it never happens.
 // Segments behind the newest checkpoint are not looked at: they cannot be given back before the

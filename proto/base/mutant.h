@@ -142,11 +142,11 @@
     X(RECORD_CHECKSUM_IGNORED,      "salvage",  "a record out of a damaged batch is taken over without its checksum")     \
     X(SALVAGE_BRIDGES_HOLE,         "salvage",  "a transaction that lacks a record in its middle is taken over")          \
     /* cold reads */                                                                                                      \
-    X(COLD_COMMAND_FORGOTTEN,       "cold",     "a command whose bytes have been read is not executed again")                        \
-    X(REPLY_SLOT_NOT_HELD,          "cold",     "a segment is written over while a reply still needs its values")             \
-    X(FACT_OF_ANOTHER,              "cold",     "what was read for one element is believed of the next")                             \
-    X(SNAPSHOT_FOLLOWS_LIST,        "cold",     "a long reply shows what its list has become meanwhile")             \
-    X(STREAM_CHUNK_NOT_COPIED,      "cold",     "a long reply shows what its stream has become meanwhile")          \
+    X(COLD_COMMAND_FORGOTTEN,       "cold",     "a command whose bytes have been read is not executed again")             \
+    X(REPLY_SLOT_NOT_HELD,          "cold",     "a segment is written over while a reply still needs its values")         \
+    X(FACT_OF_ANOTHER,              "cold",     "what was read for one element is believed of the next")                  \
+    X(SNAPSHOT_FOLLOWS_LIST,        "cold",     "a long reply shows what its list has become meanwhile")                  \
+    X(STREAM_CHUNK_NOT_COPIED,      "cold",     "a long reply shows what its stream has become meanwhile")                \
     X(HASH_BUCKET_NOT_COPIED,       "cold",     "a long reply shows what a hash has become meanwhile")                    \
     /* trash */                                                                                                           \
     X(TRASH_BYTES_KEPT,             "trash",    "what is swept of large values stays counted as live")                    \
