@@ -26,33 +26,35 @@ static void rest(const struct folder *folder, int64_t us) {
     }
 }
 
-// As long as it has worked since the last rest.
-static void rest_in_turn(void *arg) {
+static void note_held(struct folder *folder) {
+    const int64_t held = mem_thread_used() - folder->used_at_begin;
+    atomic_store_explicit(&folder->held_bytes, held > 0 ? (uint64_t)held : 0, memory_order_relaxed);
+}
+
+// Between steps, and within a long one. Rests as long as it has worked since the last rest.
+static void pause_fold(void *arg) {
     struct folder *folder = arg;
+    note_held(folder);
+    if (folder->is_hurried) return;
     const struct clock clock = clock_system();
     const int64_t worked_us = clock_monotonic_us(&clock) - folder->rested_us;
     rest(folder, worked_us < REST_MAX_US ? worked_us : REST_MAX_US);
     folder->rested_us = clock_monotonic_us(&clock);
 }
 
-static void note_held(struct folder *folder, int64_t used_at_begin) {
-    const int64_t held = mem_thread_used() - used_at_begin;
-    atomic_store_explicit(&folder->held_bytes, held > 0 ? (uint64_t)held : 0, memory_order_relaxed);
-}
-
 static void run(void *arg) {
     struct folder *folder = arg;
-    const int64_t used_at_begin = mem_thread_used();
-    if (!folder->is_hurried) (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); // a wish
+    folder->used_at_begin = mem_thread_used();
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); // a wish
     const struct clock clock = clock_system();
     folder->rested_us = clock_monotonic_us(&clock);
-    if (!folder->is_hurried) fold_set_pause(folder->fold, rest_in_turn, folder);
+    fold_set_pause(folder->fold, pause_fold, folder);
     bool is_done = false;
     while (!is_done) {
         folder->err = fold_step(folder->fold, &is_done, &folder->fault);
-        note_held(folder, used_at_begin);
-        if (!folder->is_hurried && !is_done) rest_in_turn(folder);
+        if (!is_done) pause_fold(folder);
     }
+    note_held(folder);
     uv_async_send(&folder->wake);
 }
 

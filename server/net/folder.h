@@ -15,11 +15,12 @@ struct fold;
 struct folder {
     uv_async_t wake; // thread -> loop: it is done
     uv_thread_t thread;
-    struct fold *fold; // the thread's while it runs; NULL: none
-    bool is_hurried;   // no rests
-    int64_t rested_us; // the thread's: monotonic, of the end of its last rest
+    struct fold *fold;     // the thread's while it runs; NULL: none
+    bool is_hurried;       // no rests
+    int64_t rested_us;     // the thread's: monotonic, of the end of its last rest
+    int64_t used_at_begin; // the thread's: mem_thread_used then
     atomic_bool is_stopped;
-    _Atomic uint64_t held_bytes; // memory of the fold, after its last step
+    _Atomic uint64_t held_bytes; // memory of the fold, at its last pause
     enum err err;                // the thread's until it is done
     struct fault fault;
     void (*done)(void *context, struct fold *fold, enum err err, const struct fault *fault);
