@@ -7,7 +7,7 @@
 #include "proto/base/num.h"
 #include "storage/cleaner_state.h"
 
-enum { US_PER_S = 1000000, VAIN_WALKS_MAX = 2, SLOTS_MIN = 64, GAP_SHARE = 4 };
+enum { US_PER_S = 1000000, VAIN_WALKS_MAX = 2, SLOTS_MIN = 64, GAP_SHARE = 4, WAITING_MIN = 1 };
 
 static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
@@ -124,7 +124,7 @@ static struct choice_survey survey(struct cleaner *cleaner) {
         .segment_bytes = log_segment_bytes(log),
         .newest_sequence = log_segment_at(log, count - 1).sequence,
         .live_bytes = keyspace_live_bytes_total(store->keyspace),
-        .waiting_segments = note_emptied(cleaner),
+        .waiting_segments = num_max(note_emptied(cleaner), WAITING_MIN),
         .is_full = log_stats(log).is_full,
     };
     survey.checkpoint_sequence = survey.newest_sequence;

@@ -27,11 +27,11 @@
 #include "proto/base/trace.h"
 
 enum {
-    CLEANER_STEP_GAP_US = 1000,    // from one step to the next; with much garbage a quarter
-    CLEANER_LOOK_GAP_US = 1000000, // from one look at all segments to the next
-    CLEANER_WAIT_US = 20000,       // until the log is asked for room again
-    CLEANER_RESERVE_SHARE = 4,     // of the removals' reserve it may use when the log is full
-    CLEANER_STUCK_MAX = 256,       // segments that are left alone; the oldest are forgotten
+    CLEANER_STEP_GAP_US = 1000,   // from one step to the next; with much garbage a quarter
+    CLEANER_LOOK_GAP_US = 250000, // from one look at all segments to the next
+    CLEANER_WAIT_US = 20000,      // until the log is asked for room again
+    CLEANER_RESERVE_SHARE = 4,    // of the removals' reserve it may use when the log is full
+    CLEANER_STUCK_MAX = 256,      // segments that are left alone; the oldest are forgotten
 };
 
 struct store;

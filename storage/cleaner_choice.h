@@ -24,7 +24,7 @@ enum {
     CHOICE_LIVE_PERCENT_MAX = 75,
     CHOICE_AHEAD_SHARE = 16,  // of the live bytes, cleaned beyond the need: fewer walks
     CHOICE_PINNED_SHARE = 16, // a pinned segment is less than 1/16 alive ...
-    CHOICE_PINNED_AGE = 8,    // ... and as many segments or more behind the newest
+    CHOICE_PINNED_AGE = 3,    // ... and as many segments or more behind the newest
 };
 
 struct choice_segment {

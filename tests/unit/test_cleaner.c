@@ -375,7 +375,8 @@ static void one_old_job_in_a_busy_queue_pins_its_segment_for_a_while_only(void *
     txn_hash_set(txn, 0, SLICE("delayed"), pair, 1);
     txn_commit(txn);
     const uint64_t pinned = log_segment_at(log, 0).sequence;
-    for (unsigned i = 0; i < CHOICE_PINNED_AGE + 6; i++) {
+    const unsigned rounds = CHOICE_PINNED_AGE + 6;
+    for (unsigned i = 0; i < rounds; i++) {
         push_and_pop(player, SEGMENT_BYTES / 4096);
         fold_now(player->f);
         for (unsigned steps = 0; steps < 4; steps++)
@@ -383,7 +384,9 @@ static void one_old_job_in_a_busy_queue_pins_its_segment_for_a_while_only(void *
     }
     assert_true(log_segment_at(log, 0).sequence > pinned);
     assert_true(log_segment_count(log) <= 4);
-    assert_int_equal(cleaner_stats(store_cleaner(store)).relocated_values, 1);
+    // Again each time that its segment has become an old one.
+    const uint64_t moved = cleaner_stats(store_cleaner(store)).relocated_values;
+    assert_in_range(moved, 1, rounds / CHOICE_PINNED_AGE);
     assert_int_equal(count_unreadable(store), 0);
     reopen(player->f);
     assert_int_equal(count_unreadable(player->f->store), 0);

@@ -138,8 +138,8 @@ static void a_queue_that_is_drained_in_order_is_left_alone(void **state) {
 static void a_pinned_segment_must_be_old_and_sparse(void **state) {
     (void)state;
     struct choice choice;
-    const struct row young[] = {{95, 10}, {99, 900}, {100, 900}};
-    choose(&choice, young, 3, 101, false);
+    const struct row young[] = {{101 - CHOICE_PINNED_AGE + 1, 10}}; // a younger one is gone
+    choose(&choice, young, 1, 101, false);
     assert_int_equal(choice.count, 0);
     const struct row full[] = {{5, 100}, {99, 900}, {100, 900}};
     choose(&choice, full, 3, 101, false);
