@@ -254,7 +254,7 @@ static void empty_disk(struct world *world) {
     ledger_begin(&world->ledger, 0);
     world->is_full = false;
     world->slices = 1 + (unsigned)rng_below(&world->rng, 3);
-    world->slots_ahead = 1 + (unsigned)rng_below(&world->rng, 3);
+    world->slots_ahead = 2 + (unsigned)rng_below(&world->rng, 3);
     static const size_t tails[] = {0, SEGMENT_BYTES, 4 * (size_t)SEGMENT_BYTES};
     world->tail_bytes = tails[rng_below(&world->rng, 3)];
     world->cold_read_cache_bytes = world_chance(world, 3) ? 0 : 2 * (size_t)SEGMENT_BYTES;

@@ -114,6 +114,8 @@ static void match(struct world *world, uint64_t client_id, struct slice expected
         world->figures->compared++;
     } else if (may_be_stalled(world)) {
         become_stale(world, "waiters were served past one that the log has no room for");
+    } else if (reads_first(world, client_id)) {
+        become_stale(world, "a waiter's time was up before it had read what it has to measure");
     } else {
         differ(world, client_id, " (woken)", expected, actual);
     }
