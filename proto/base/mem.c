@@ -69,6 +69,8 @@ void mem_free(void *ptr) {
 
 #ifdef ACKD_JEMALLOC
 
+enum { PURGE_NAME_MAX = 32 };
+
 #define TEXT_OF_VALUE(macro) #macro
 #define TEXT_OF(macro)       TEXT_OF_VALUE(macro)
 
@@ -97,6 +99,16 @@ int64_t mem_thread_used(void) {
     return (int64_t)(thread_bytes("thread.allocated") - thread_bytes("thread.deallocated"));
 }
 
+void mem_thread_release(void) {
+    unsigned arena = 0;
+    size_t len = sizeof arena;
+    (void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+    if (mallctl("thread.arena", &arena, &len, NULL, 0) != 0) return;
+    char name[PURGE_NAME_MAX];
+    (void)snprintf(name, sizeof name, "arena.%u.purge", arena);
+    (void)mallctl(name, NULL, NULL, NULL, 0);
+}
+
 const char *mem_allocator(void) {
     return "jemalloc-" TEXT_OF(JEMALLOC_VERSION_MAJOR) "." TEXT_OF(
         JEMALLOC_VERSION_MINOR) "." TEXT_OF(JEMALLOC_VERSION_BUGFIX);
@@ -117,6 +129,10 @@ size_t mem_used(void) {
 
 int64_t mem_thread_used(void) {
     return 0; // it keeps no such account
+}
+
+void mem_thread_release(void) {
+    // It gives back when it likes.
 }
 
 const char *mem_allocator(void) {

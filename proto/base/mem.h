@@ -25,6 +25,9 @@ mem_used(void); // bytes allocated by the process now (jemalloc: stats.allocated
 // Bytes that the calling thread has allocated more than freed; less than 0 when it frees what
 // others allocated. 0 without jemalloc.
 int64_t mem_thread_used(void);
+// What the calling thread has freed goes back to the system now, which may take a while. For a
+// thread that is about to end: jemalloc would do it then, while somebody waits in a join.
+void mem_thread_release(void);
 size_t mem_resident(void);       // resident set size of the process in bytes
 const char *mem_allocator(void); // "jemalloc-5.3.0" or "libc", for INFO
 

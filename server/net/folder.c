@@ -55,6 +55,7 @@ static void run(void *arg) {
         if (!is_done) pause_fold(folder);
     }
     note_held(folder);
+    mem_thread_release(); // the loop joins this thread
     uv_async_send(&folder->wake);
 }
 

@@ -69,6 +69,22 @@ static void a_thread_knows_what_it_holds(void **state) {
     assert_int_equal(mem_thread_used(), before);
 }
 
+static void what_a_thread_has_freed_can_go_back_at_once(void **state) {
+    (void)state;
+    enum { PIECES = 8192, PIECE = 4096 };
+    static void *pieces[PIECES];
+    for (size_t i = 0; i < PIECES; i++) {
+        pieces[i] = mem_alloc(PIECE);
+        memset(pieces[i], 1, PIECE);
+    }
+    const size_t full = mem_resident();
+    for (size_t i = 0; i < PIECES; i++)
+        mem_free(pieces[i]);
+    mem_thread_release();
+    if (strncmp(mem_allocator(), "jemalloc", 8) != 0) skip();
+    assert_true(mem_resident() + PIECES * PIECE / 2 < full);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_bytes_still_give_a_pointer),
@@ -77,6 +93,7 @@ int main(void) {
         cmocka_unit_test(pages_are_aligned_and_can_be_freed),
         cmocka_unit_test(the_process_knows_what_it_holds),
         cmocka_unit_test(a_thread_knows_what_it_holds),
+        cmocka_unit_test(what_a_thread_has_freed_can_go_back_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
