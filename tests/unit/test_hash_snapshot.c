@@ -6,7 +6,7 @@
 #include "proto/base/rng.h"
 #include "storage/data/hash.h"
 #include "storage/data/hash_snapshot.h"
-#include "tests/support/unit.h"
+#include "tests/unit/snapshot_blobs.h"
 
 enum { FIELDS = 4000, SNAPSHOTS = 4, PIECE = 50 };
 
@@ -40,19 +40,7 @@ static struct blob blob_of_value(uint32_t value) {
 }
 
 static void assert_value(const struct blob *blob, uint32_t value) {
-    struct blob wanted = blob_of_value(value);
-    assert_int_equal(blob_kind(blob), blob_kind(&wanted));
-    assert_int_equal(blob->hash, wanted.hash);
-    if (blob_kind(blob) == BLOB_REF)
-        assert_int_equal(blob->word, wanted.word);
-    else
-        assert_slice(blob_bytes(blob), blob_bytes(&wanted));
-    blob_release(&wanted);
-}
-
-static void release_blob(void *context, struct blob *blob) {
-    (void)context;
-    blob_release(blob);
+    assert_blob(blob, blob_of_value(value));
 }
 
 static size_t below(struct scene *scene, size_t bound) {

@@ -1,13 +1,12 @@
 // Snapshots of lists against copies that were made when they were taken.
 #include <string.h>
 
-#include "proto/base/hash.h"
 #include "proto/base/mem.h"
 #include "proto/base/num.h"
 #include "proto/base/rng.h"
 #include "storage/data/list.h"
 #include "storage/data/list_snapshot.h"
-#include "tests/support/unit.h"
+#include "tests/unit/snapshot_blobs.h"
 
 enum { LEN_MAX = 4000, SNAPSHOTS = 4, PIECE = 50 };
 
@@ -26,32 +25,6 @@ struct scene {
     struct shot shots[SNAPSHOTS];
     struct rng rng;
 };
-
-// In the log, short, or on the heap.
-static struct blob blob_of_number(uint32_t number) {
-    char text[40];
-    const int len = snprintf(text, sizeof text, number % 3 == 1 ? "%u" : "number %020u", number);
-    const struct slice bytes = slice_of(text, (size_t)len);
-    if (number % 3 != 0) return blob_of_bytes(bytes);
-    return blob_of_ref(number % 7, number * 8 % 1024, 100 + number % 50, hash_payload(bytes));
-}
-
-static void assert_number(const struct blob *blob, uint32_t number) {
-    struct blob wanted = blob_of_number(number);
-    assert_int_equal(blob_kind(blob), blob_kind(&wanted));
-    assert_int_equal(blob->hash, wanted.hash);
-    if (blob_kind(blob) == BLOB_REF) {
-        assert_int_equal(blob->word, wanted.word);
-    } else {
-        assert_slice(blob_bytes(blob), blob_bytes(&wanted));
-    }
-    blob_release(&wanted);
-}
-
-static void release_blob(void *context, struct blob *blob) {
-    (void)context;
-    blob_release(blob);
-}
 
 static size_t below(struct scene *scene, size_t bound) {
     return (size_t)rng_below(&scene->rng, bound);

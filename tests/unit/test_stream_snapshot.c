@@ -1,13 +1,12 @@
 // Ranges and snapshots of streams against copies that were made when they were taken.
 #include <string.h>
 
-#include "proto/base/hash.h"
 #include "proto/base/mem.h"
 #include "proto/base/num.h"
 #include "proto/base/rng.h"
 #include "storage/data/stream.h"
 #include "storage/data/stream_snapshot.h"
-#include "tests/support/unit.h"
+#include "tests/unit/snapshot_blobs.h"
 
 enum { LEN_MAX = 4000, SNAPSHOTS = 4, PIECE = 50 };
 
@@ -42,34 +41,8 @@ static size_t any_index(struct scene *scene, size_t bound) {
 
 // ---- rows
 
-// In the log, short, or on the heap.
-static struct blob payload_of(uint32_t number) {
-    char text[40];
-    const int len = snprintf(text, sizeof text, number % 3 == 1 ? "%u" : "number %020u", number);
-    const struct slice bytes = slice_of(text, (size_t)len);
-    if (number % 3 != 0) return blob_of_bytes(bytes);
-    return blob_of_ref(number % 7, number * 8 % 1024, 100 + number % 50, hash_payload(bytes));
-}
-
-static void assert_payload(const struct blob *blob, uint32_t number) {
-    struct blob wanted = payload_of(number);
-    assert_int_equal(blob_kind(blob), blob_kind(&wanted));
-    assert_int_equal(blob->hash, wanted.hash);
-    if (blob_kind(blob) == BLOB_REF) {
-        assert_int_equal(blob->word, wanted.word);
-    } else {
-        assert_slice(blob_bytes(blob), blob_bytes(&wanted));
-    }
-    blob_release(&wanted);
-}
-
 static void assert_id(struct stream_id id, const struct row *row) {
     assert_true(stream_id_equal(id, row->id));
-}
-
-static void release_blob(void *context, struct blob *blob) {
-    (void)context;
-    blob_release(blob);
 }
 
 // ---- changes
@@ -96,7 +69,7 @@ static void add(struct scene *scene) {
     const struct row row = {next_id(scene), (uint32_t)below(scene, 1000000)};
     if (scene->len == LEN_MAX) return;
     const struct stream_node node = stream_next_node(scene->stream, row.id, strings, 2);
-    const struct blob payload = payload_of(row.number);
+    const struct blob payload = blob_of_number(row.number);
     stream_add(scene->stream, row.id, &payload, &node);
     scene->rows[scene->len++] = row;
 }
@@ -109,7 +82,7 @@ static void take_away(struct scene *scene) {
     } else {
         assert_true(stream_delete(scene->stream, scene->rows[index].id, &gone));
     }
-    assert_payload(&gone, scene->rows[index].number);
+    assert_number(&gone, scene->rows[index].number);
     blob_release(&gone);
     scene->len--;
     memmove(scene->rows + index, scene->rows + index + 1,
@@ -120,8 +93,8 @@ static void replace(struct scene *scene) {
     struct row *row = &scene->rows[any_index(scene, scene->len)];
     const uint32_t old_number = row->number;
     row->number = (uint32_t)below(scene, 1000000);
-    struct blob old = stream_replace(scene->stream, row->id, payload_of(row->number));
-    assert_payload(&old, old_number);
+    struct blob old = stream_replace(scene->stream, row->id, blob_of_number(row->number));
+    assert_number(&old, old_number);
     blob_release(&old);
 }
 
@@ -182,7 +155,7 @@ static void look_at_range(struct scene *scene) {
         assert_true(range.is_backward ? stream_prev(&cursor, &entry)
                                       : stream_next(&cursor, &entry));
         assert_id(entry.id, &rows[i]);
-        assert_payload(&entry.payload, rows[i].number);
+        assert_number(&entry.payload, rows[i].number);
     }
 }
 
@@ -218,7 +191,7 @@ static void look(struct scene *scene, struct shot *shot) {
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &shot->rows[shot->at + skip + i];
         assert_id(stream_snapshot_id(shot->snapshot, skip + i), row);
-        assert_payload(&blobs[i], row->number);
+        assert_number(&blobs[i], row->number);
     }
 }
 
@@ -243,7 +216,7 @@ static void drain(struct shot *shot) {
         const struct row *row = &shot->rows[shot->at++];
         struct blob blob;
         assert_int_equal(stream_snapshot_read(shot->snapshot, 0, &blob, 1), 1);
-        assert_payload(&blob, row->number);
+        assert_number(&blob, row->number);
         assert_id(stream_snapshot_id(shot->snapshot, 0), row);
         stream_snapshot_take(shot->snapshot);
     }
