@@ -7,7 +7,7 @@
 #include "proto/base/num.h"
 #include "storage/cleaner_state.h"
 
-enum { US_PER_S = 1000000, VAIN_WALKS_MAX = 2, SLOTS_MIN = 64, GAP_SHARE = 4, WAITING_MIN = 1 };
+enum { US_PER_S = 1000000, VAIN_WALKS_MAX = 2, SLOTS_MIN = 64, GAP_SHARE = 4, URGENT_SEGMENTS = 2 };
 
 static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
@@ -104,18 +104,6 @@ static void drop_empty_victims(struct cleaner *cleaner) {
 
 // ---- looking at all segments
 
-// How many segments it emptied between the last two checkpoints.
-static uint64_t note_emptied(struct cleaner *cleaner) {
-    const uint64_t cleaned = cleaner->stats.cleaned_segments;
-    const uint64_t lsn = log_checkpoint_lsn(cleaner->store->log);
-    if (lsn != cleaner->emptied_lsn) {
-        cleaner->emptied = cleaned - cleaner->emptied_from;
-        cleaner->emptied_from = cleaned;
-        cleaner->emptied_lsn = lsn;
-    }
-    return cleaner->emptied;
-}
-
 static struct choice_survey survey(struct cleaner *cleaner) {
     const struct store *store = cleaner->store;
     const struct log *log = store->log;
@@ -124,7 +112,6 @@ static struct choice_survey survey(struct cleaner *cleaner) {
         .segment_bytes = log_segment_bytes(log),
         .newest_sequence = log_segment_at(log, count - 1).sequence,
         .live_bytes = keyspace_live_bytes_total(store->keyspace),
-        .waiting_segments = num_max(note_emptied(cleaner), WAITING_MIN),
         .is_full = log_stats(log).is_full,
     };
     survey.checkpoint_sequence = survey.newest_sequence;
@@ -229,7 +216,7 @@ static uint64_t rate(const struct cleaner *cleaner) {
 // written the longer they are.
 static int64_t next_step_us(const struct cleaner *cleaner, int64_t now_us) {
     const uint64_t segment_bytes = log_segment_bytes(cleaner->store->log);
-    const bool is_urgent = cleaner->excess_bytes / segment_bytes >= CHOICE_SPARE_SEGMENTS;
+    const bool is_urgent = cleaner->excess_bytes / segment_bytes >= URGENT_SEGMENTS;
     if (!is_urgent) return now_us + CLEANER_STEP_GAP_US;
     return later(cleaner->due_us, now_us - CLEANER_STEP_GAP_US) + CLEANER_STEP_GAP_US / GAP_SHARE;
 }

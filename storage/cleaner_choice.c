@@ -7,14 +7,10 @@ enum { PERCENT = 100 };
 
 uint64_t choice_excess(const struct choice_survey *survey) {
     const uint64_t held = survey->held_segments * survey->segment_bytes;
-    // Segments that are less than a quarter empty are not worth the work, even when the disk is
-    // full or many wait.
-    const uint64_t least = survey->live_bytes / 3 * 4;
-    const uint64_t waiting = survey->waiting_segments * survey->segment_bytes;
-    const uint64_t most = 2 * survey->live_bytes;
-    const uint64_t wanted =
-        survey->is_full || most < waiting ? least : num_max(most - waiting, least);
-    const uint64_t allowed = wanted + CHOICE_SPARE_SEGMENTS * survey->segment_bytes;
+    const uint64_t live = survey->live_bytes;
+    const uint64_t spare = CHOICE_SPARE_SEGMENTS * survey->segment_bytes;
+    // Segments that are less than a quarter empty are not worth the work, even on a full disk.
+    const uint64_t allowed = num_max(survey->is_full ? live / 3 * 4 : 2 * live, live + spare);
     return held > allowed ? held - allowed : 0;
 }
 

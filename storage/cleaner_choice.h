@@ -2,11 +2,12 @@
 // with the next checkpoint their slots are free. Pure: it is told of segments and chooses.
 //
 // Two reasons to clean:
-//   garbage  the segments in use are more than CHOICE_SPARE_SEGMENTS beyond twice what is alive,
-//            those counted that were emptied by cleaning and wait for the next checkpoint. Then
-//            those with the best ratio of gain to cost, as a log-structured file system weighs them
-//            (Rosenblum and Ousterhout, 1992): (1 - u) * age / (1 + u), u being the share of live
-//            bytes.
+//   garbage  the segments in use are more than twice what is alive. Then those with the best ratio
+//   of
+//            gain to cost, as a log-structured file system weighs them (Rosenblum and Ousterhout,
+//            1992): (1 - u) * age / (1 + u), u being the share of live bytes. Beside little data
+//            CHOICE_SPARE_SEGMENTS more than what is alive are left alone: the newest one, and the
+//            oldest, which a queue is about to empty.
 //   pinned   a few live bytes keep a segment although younger ones are gone already: one old
 //            delayed job in a busy queue. In a queue that is drained in order it never happens.
 // Segments behind the newest checkpoint are not looked at: they cannot be given back before the
@@ -20,7 +21,7 @@
 
 enum {
     CHOICE_VICTIMS_MAX = 64,   // segments cleaned in one walk over the index
-    CHOICE_SPARE_SEGMENTS = 2, // beyond twice the live bytes that are not worth cleaning
+    CHOICE_SPARE_SEGMENTS = 2, // beyond the live bytes that are not worth cleaning
     CHOICE_LIVE_PERCENT_MAX = 75,
     CHOICE_AHEAD_SHARE = 16,  // of the live bytes, cleaned beyond the need: fewer walks
     CHOICE_PINNED_SHARE = 16, // a pinned segment is less than 1/16 alive ...
@@ -33,14 +34,13 @@ struct choice_segment {
     uint64_t live_bytes;
 };
 
-// What there is. A segment without live bytes counts nowhere: the next checkpoint frees it.
+// What there is. A covered segment without live bytes counts nowhere: it is about to be given back.
 struct choice_survey {
     uint64_t segment_bytes;
     uint64_t newest_sequence;
     uint64_t checkpoint_sequence; // of the oldest segment that is not covered by the checkpoint
     size_t held_segments;         // in use, with live bytes or not covered
     uint64_t live_bytes;          // in all of them
-    size_t waiting_segments;      // that the cleaner empties from one checkpoint to the next
     bool is_full;                 // growth is refused or soon will be: every slot counts
 };
 

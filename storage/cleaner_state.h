@@ -44,9 +44,6 @@ struct cleaner {
     struct cleaner_read *read; // being collected, or to be written
     uint64_t reserve_spent;    // of the removals' reserve, since the last checkpoint
     uint64_t reserve_lsn;      // of that checkpoint
-    uint64_t emptied_lsn;      // of the newest checkpoint, as last looked at
-    uint64_t emptied_from;     // cleaned segments by then
-    uint64_t emptied;          // between that one and the one before
     struct cleaner_stats stats;
 };
 

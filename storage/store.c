@@ -53,6 +53,19 @@ static enum err replay_record(void *context, const struct log_record *record) {
                      (unsigned long long)lsn, cause.text);
 }
 
+// Segments that the checkpoint has values in and that are gone must have been emptied behind it.
+static enum err approve_ghosts(void *context) {
+    const struct replay *replay = context;
+    const struct store *store = replay->store;
+    for (size_t i = 0; i < log_segment_count(store->log); i++) {
+        const uint32_t slot = log_segment_at(store->log, i).slot;
+        if (!log_is_ghost(store->log, slot) || MUTANT(GHOST_BELIEVED)) continue;
+        if (keyspace_live_bytes(store->keyspace, slot) > 0)
+            return log_refuse_ghost(store->log, slot, replay->fault);
+    }
+    return ERR_NONE;
+}
+
 static void count_key(void *context, const struct entry *entry) {
     (void)entry;
     uint64_t *keys = context;
@@ -146,7 +159,11 @@ static enum err recover(struct store *store, const struct store_options *options
                         struct store_recovery *recovery, struct fault *fault) {
     struct replay replay = {.store = store, .fault = fault};
     const struct log_visitor visitor = {
-        .context = &replay, .visit = replay_record, .relocate = effect_relocate};
+        .context = &replay,
+        .visit = replay_record,
+        .approve = approve_ghosts,
+        .relocate = effect_relocate,
+    };
     enum err err = adopt_checkpoint(store, options, fault);
     if (err == ERR_NONE) err = log_recover(store->log, &visitor, &recovery->log, fault);
     if (err != ERR_NONE) return err;
@@ -175,6 +192,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
         return err;
     }
     recovery->keys = store_key_count(store);
+    store_note_empty(store);
     keyspace_defer(store->keyspace, options->trash_min == 0 ? STORE_TRASH_MIN : options->trash_min);
     store->cleaner = cleaner_new(store, store->trace);
     store->scrub = scrub_new(store, store->trace);
@@ -213,6 +231,28 @@ struct scrub *store_scrub(const struct store *store) {
 
 struct log *store_log(const struct store *store) {
     return store->log;
+}
+
+// Segments get empty when a value goes, and when they stop to be the newest one.
+void store_note_empty(struct store *store) {
+    must(!store->txn.is_open);
+    struct log *log = store->log;
+    const size_t newest = log_segment_count(log) - 1;
+    const uint64_t newest_sequence = log_segment_at(log, newest).sequence;
+    bool has_new = newest_sequence != store->looked_sequence;
+    for (size_t i = newest; has_new && i-- > 0;) {
+        const struct log_segment_use use = log_segment_at(log, i);
+        if (use.sequence < store->looked_sequence) break;
+        if (keyspace_live_bytes(store->keyspace, use.slot) == 0) log_note_empty(log, use.slot);
+    }
+    store->looked_sequence = newest_sequence;
+    uint32_t slot;
+    while (keyspace_take_emptied(store->keyspace, &slot)) {
+        if (keyspace_live_bytes(store->keyspace, slot) > 0) continue;
+        log_note_empty(log, slot);
+        has_new = true;
+    }
+    if (has_new) log_recycle(log);
 }
 
 void store_observe(struct store *store,

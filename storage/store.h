@@ -77,6 +77,9 @@ enum { STORE_TRASH_MIN = 64 }; // elements: 20 us at most are spent on freeing a
 
 bool store_has_trash(const struct store *store);
 // Frees about `steps` elements of it; the owner does so until there is none.
+// Tells the log of segments that hold nothing any more, so that it gives them back as soon as that
+// is durable. After changes, between transactions; costs nothing when there are none.
+void store_note_empty(struct store *store);
 void store_sweep(struct store *store, size_t steps);
 
 // ---- payloads

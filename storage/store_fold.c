@@ -16,6 +16,11 @@ enum {
     GROWTH_PER_EFFECT = 64, // an effect's meta is what it may add to memory, and a little more
 };
 
+// A fold is worth it for so much log at least, if that is not more than FOLD_LIVE_SHARE-th of what
+// is alive: the fewer the folds the less they cost; the more log the longer a start after a kill.
+#define FOLD_BYTES_MAX ((uint64_t)256 << 20)
+enum { FOLD_LIVE_SHARE = 4 };
+
 #define MEMORY_DEFAULT ((uint64_t)256 << 20)
 
 static uint64_t foldable_bytes(const struct store *store) {
@@ -36,23 +41,6 @@ static uint64_t count_empty(const struct store *store, uint64_t end_lsn) {
     return count;
 }
 
-static uint64_t count_covered_empty(const struct store *store) {
-    return count_empty(store, store->checkpoint.header.lsn);
-}
-
-// A segment is given back once what emptied it is covered, too. So what is empty now is counted
-// each time another segment is sealed, and what was empty then can be freed by a fold.
-static void count_freeable(struct store *store) {
-    struct store_folds *folds = &store->folds;
-    const uint64_t sealed_lsn = log_sealed_lsn(store->log);
-    // What is in the trash counts as live: a segment full of it is counted when it is swept.
-    if (sealed_lsn == folds->counted_lsn || store_has_trash(store)) return;
-    const uint64_t empty = count_covered_empty(store);
-    folds->freeable = num_min(folds->counted_empty, empty);
-    folds->counted_empty = empty;
-    folds->counted_lsn = sealed_lsn;
-}
-
 // Whether there is a whole segment, however short, that the checkpoint does not cover.
 static bool has_foldable(const struct store *store) {
     const struct log *log = store->log;
@@ -70,13 +58,14 @@ bool store_wants_fold(struct store *store, int64_t now_ms) {
         return false;
     if (log_sealed_lsn(store->log) <= folds->vain_lsn) return false;
     if (scrub_wants_fold(store->scrub) && has_foldable(store)) return true;
-    count_freeable(store);
     const size_t segment_bytes = log_segment_bytes(store->log);
-    const uint64_t gain_bytes = foldable_bytes(store) + folds->freeable * segment_bytes;
+    const uint64_t gain_bytes = foldable_bytes(store);
     // A fold writes about as much as the last one. That is worth it for as much log that need not
-    // be replayed or is given back; for any when there is no other room.
+    // be replayed and can be given back; for any when there is no other room.
     if (log_stats(store->log).is_full) return gain_bytes > 0;
-    return gain_bytes >= num_max(segment_bytes, store->checkpoint.header.body_bytes);
+    const uint64_t share = keyspace_live_bytes_total(store->keyspace) / FOLD_LIVE_SHARE;
+    const uint64_t least = num_max(segment_bytes, num_min(share, FOLD_BYTES_MAX));
+    return gain_bytes >= num_max(least, store->checkpoint.header.body_bytes);
 }
 
 static unsigned slices_for(const struct store *store) {
@@ -147,9 +136,6 @@ static void install(struct store *store, struct fold *fold) {
     folds->installed++;
     const struct log_checkpoint checkpoint = state_log_checkpoint(&store->checkpoint);
     log_checkpoint_done(store->log, &checkpoint);
-    folds->freeable = 0;
-    folds->counted_empty = count_covered_empty(store);
-    folds->counted_lsn = log_sealed_lsn(store->log);
     scrub_note_checkpoint(store->scrub);
     store_note_checkpoint_bytes(store);
     const struct state_header *header = &store->checkpoint.header;

@@ -32,11 +32,6 @@ struct store_folds {
     uint64_t growth_bytes; // memory that effects behind the checkpoint may have taken
     uint64_t vain_lsn;     // a fold up to here had nothing to gain
     int64_t retry_ms;      // not before
-    // Segments that the checkpoint keeps and that hold nothing any more: as counted when the log
-    // was sealed up to counted_lsn, and those of them whose removals are sealed since.
-    uint64_t counted_lsn;
-    uint64_t counted_empty;
-    uint64_t freeable;
     // of the one that runs, and the last one
     int64_t begun_ms;
     uint64_t begun_lsn;
@@ -70,6 +65,7 @@ struct store {
     struct store_folds folds;
     struct keyspace *keyspace;
     struct blob_space space;
+    uint64_t looked_sequence; // segments before this one were looked at: are they empty?
     const struct trace *trace;
     void (*observer)(void *context, const struct effect_outcome *outcome);
     void *observer_context;

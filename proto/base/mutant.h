@@ -42,6 +42,9 @@
     X(FULL_FOR_EVER,                "slots",    "once full, the log stays full though space was made")                    \
     X(UNCOVERED_SEGMENT_RECYCLED,   "slots",    "a segment that a replay would still read is given to a new one")         \
     X(KEPT_SEGMENT_RECYCLED,        "slots",    "a segment that the checkpoint refers to is given to a new one")          \
+    X(EMPTIED_NOT_PROVEN,           "slots",    "an empty segment is given back before a later batch proves the removals")\
+    X(GHOST_FORGOTTEN,              "slots",    "a fold does not know segments that were given back behind its base")     \
+    X(GHOST_BELIEVED,               "recovery", "a start does without a segment that values are in")                      \
     X(PINNED_SLOT_RECYCLED,         "slots",    "a slot that is being read is given to a new segment")                    \
     X(REMOVAL_NOT_SYNCED,           "slots",    "a slot is removed before the removal of the one above is durable")       \
     /* recovery */                                                                                                        \

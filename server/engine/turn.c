@@ -171,6 +171,7 @@ void engine_run(struct engine *engine) {
     if (engine->has_expired_left) expire_run(engine);
     run_clients(engine);
     sweep_trash(engine, ENGINE_TRASH_PER_TURN);
+    if (engine->store != NULL) store_note_empty(engine->store);
 }
 
 bool has_trash(const struct engine *engine) {

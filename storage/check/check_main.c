@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
+#include "storage/check/check_ghosts.h"
 #include "storage/check/check_salvage.h"
 #include "storage/log/log.h"
 #include "storage/log/scan.h"
@@ -146,7 +147,13 @@ static enum exit_code check_log(struct check *check, const struct state_checkpoi
     const struct scan_segment *last = scan->chain_count > 0 ? &segment : NULL;
     struct scan_end end = {0};
     if (err == ERR_NONE) err = scan_end(scan, image, last, scratch, &end, &fault);
+    const size_t ghosts = check_ghost_count(scan);
+    if (err == ERR_NONE && ghosts > 0) err = check_ghosts(scan, state, scratch, &fault);
     if (err != ERR_NONE) return exit_of(err, &fault);
+    if (ghosts > 0)
+        printf("%zu segments that the checkpoint refers to are gone, and nothing is in them any "
+               "more: the log behind it was replayed to see that.\n",
+               ghosts);
     for (uint32_t i = 0; i < scan->slot_count; i++)
         print_slot(check, i);
     return verdict(last, &end);

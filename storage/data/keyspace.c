@@ -47,6 +47,8 @@ void keyspace_free(struct keyspace *keyspace) {
     keyspace_sweep(keyspace, SIZE_MAX);
     mem_free(keyspace->databases);
     mem_free(keyspace->live);
+    mem_free(keyspace->emptied);
+    mem_free(keyspace->is_emptied);
     mem_free(keyspace);
 }
 
@@ -197,6 +199,9 @@ static void grow_live(struct keyspace *keyspace, uint32_t slot) {
     keyspace->live = mem_realloc(keyspace->live, cap * sizeof *keyspace->live);
     memset(keyspace->live + keyspace->live_cap, 0,
            (cap - keyspace->live_cap) * sizeof *keyspace->live);
+    keyspace->emptied = mem_realloc(keyspace->emptied, cap * sizeof *keyspace->emptied);
+    keyspace->is_emptied = mem_realloc(keyspace->is_emptied, cap);
+    memset(keyspace->is_emptied + keyspace->live_cap, 0, cap - keyspace->live_cap);
     keyspace->live_cap = cap;
 }
 
@@ -222,6 +227,19 @@ void keyspace_enter(struct keyspace *keyspace, const struct blob *blobs, size_t 
     add_live(keyspace, slot, bytes);
 }
 
+static void note_emptied(struct keyspace *keyspace, uint32_t slot) {
+    if (keyspace->is_emptied[slot] != 0) return;
+    keyspace->is_emptied[slot] = 1;
+    keyspace->emptied[keyspace->emptied_count++] = slot;
+}
+
+bool keyspace_take_emptied(struct keyspace *keyspace, uint32_t *slot) {
+    if (keyspace->emptied_count == 0) return false;
+    *slot = keyspace->emptied[--keyspace->emptied_count];
+    keyspace->is_emptied[*slot] = 0;
+    return true;
+}
+
 void keyspace_leave(struct keyspace *keyspace, struct blob *blob) {
     if (blob_kind(blob) == BLOB_REF) {
         const uint32_t slot = blob_slot(blob);
@@ -229,6 +247,7 @@ void keyspace_leave(struct keyspace *keyspace, struct blob *blob) {
         must(slot < keyspace->live_cap && keyspace->live[slot] >= bytes);
         keyspace->live[slot] -= bytes;
         keyspace->live_total -= bytes;
+        if (keyspace->live[slot] == 0) note_emptied(keyspace, slot);
     }
     blob_release(blob);
 }

@@ -77,6 +77,9 @@ size_t entry_memory(const struct entry *entry); // heap bytes: MEMORY USAGE
 // counts.
 uint64_t keyspace_live_bytes(const struct keyspace *keyspace, uint32_t slot);
 uint64_t keyspace_live_bytes_total(const struct keyspace *keyspace);
+// A slot whose live bytes came to 0 since it was last taken; it may have some again. False: there
+// is none. In no order.
+bool keyspace_take_emptied(struct keyspace *keyspace, uint32_t *slot);
 
 // ---- what is left of large values that are gone (trash.h): not durable, nobody can see it
 // From now on values of `min` elements and more are freed in steps, by keyspace_sweep.

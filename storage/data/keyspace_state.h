@@ -26,6 +26,9 @@ struct keyspace {
     uint64_t *live; // bytes of payload referenced in each slot
     size_t live_cap;
     uint64_t live_total;
+    uint32_t *emptied;   // slots whose live bytes came to 0, each once; room for live_cap
+    uint8_t *is_emptied; // by slot: it is in there
+    size_t emptied_count;
     struct trash trash;
 };
 

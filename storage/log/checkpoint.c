@@ -2,9 +2,10 @@
 // which slots are free.
 //
 // A segment is needed when it reaches beyond the newest durable checkpoint's lsn (replay reads it)
-// or the checkpoint's state refers to it. Why that is enough: references are only ever copied from
-// values that live, so a state behind the checkpoint has none into a segment before it that the
-// checkpoint has not; and the removals that emptied a segment are durable, since the checkpoint is.
+// or the checkpoint's state refers to it and values are still in it (ghost.c). Why that is enough:
+// references are only ever copied from values that live, so a state behind the checkpoint has none
+// into a segment before it that the checkpoint has not; and what a checkpoint does without was
+// removed durably, since the checkpoint is durable.
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
 #include "proto/base/num.h"
@@ -30,9 +31,12 @@ static void register_slots(struct log *log) {
     }
     scan->files_are_taken = true;
     for (size_t i = 0; i < scan->kept_count; i++) {
-        const struct segment_header *header = &scan->slots[scan->kept[i]].header;
-        log_segment_add(log, header->sequence, scan->kept[i]);
-        log->segments[i].end_lsn = num_min(header->base_lsn + log->segment_bytes, scan->from_lsn);
+        const struct scan_kept *kept = &scan->kept[i];
+        const uint64_t full_lsn = (kept->sequence + 1) * log->segment_bytes;
+        // A ghost's number is one that no file has, until it is known to be none of the missing.
+        const uint32_t slot = kept->is_there ? kept->slot : log_slot_add(log, NULL, SLOT_BUSY);
+        log_segment_add(log, kept->sequence, slot);
+        log->segments[i].end_lsn = num_min(full_lsn, scan->from_lsn);
     }
     for (size_t i = 0; i < scan->chain_count; i++) {
         const uint32_t slot = scan->chain[i];
@@ -69,8 +73,10 @@ void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoin
     if (is_next) log->checkpoint_count++;
     if (is_next) log->slots_peak_before = log->slots_peak;
     log->top_slot = 0;
+    log_ghosts_keep(log, checkpoint);
     size_t left = 0;
     size_t kept = 0;
+    log->emptied_count = 0;
     for (size_t i = 0; i < log->segment_count; i++) {
         const struct log_segment segment = log->segments[i];
         while (kept < checkpoint->kept_count && checkpoint->kept[kept].sequence < segment.sequence)
@@ -79,6 +85,7 @@ void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoin
             kept < checkpoint->kept_count && checkpoint->kept[kept].sequence == segment.sequence;
         if (is_needed(&segment, checkpoint, is_kept)) {
             log->segments[left++] = segment;
+            log->emptied_count += segment.emptied_lsn != 0;
             log->top_slot = (uint32_t)num_max(log->top_slot, segment.slot);
         } else {
             log_slot_release(log, segment.slot);
@@ -89,6 +96,7 @@ void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoin
                 "%zu segments before log position %llu are not needed any more; %u slots are ready",
                 log->segment_count - left, (unsigned long long)checkpoint->lsn, log->ready_count);
     log->segment_count = left;
+    log_recycle(log);
     if (is_next) log->slots_peak = 0;
     log_note_slots_peak(log);
 }

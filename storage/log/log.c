@@ -239,6 +239,7 @@ void log_flush_end(struct log *log, struct log_flush *flush, enum err err) {
     log->flushed = (struct log_flushed){flush->sequence, end_lsn, flush->header.checksum};
     must(log->durable_lsn <= end_lsn);
     log->durable_lsn = MUTANT(OPEN_BATCH_COUNTS_AS_DURABLE) ? log_end_lsn(log) : end_lsn;
+    log->proven_lsn = flush->header.lsn;
     log->needs_seal = !is_seal;
     log->batch_count++;
     log->batch_bytes += log->flying_bytes;
@@ -249,6 +250,7 @@ void log_flush_end(struct log *log, struct log_flush *flush, enum err err) {
 
     flush->image->pins--;
     log_image_trim(log);
+    log_recycle(log);
     mem_free(flush);
 }
 

@@ -91,12 +91,15 @@ struct log_recovery {
 };
 
 // What recovery calls. `visit` gets the records of complete frames in order; an error of its own
-// ends the recovery. `relocate` (may be NULL) is called for each record of a batch that is written
+// ends the recovery. `approve` (may be NULL) is called once, when all but the log's last batch was
+// visited and nothing on disk is changed yet: it has to fail when something refers to a ghost
+// (log_is_ghost). `relocate` (may be NULL) is called for each record of a batch that is written
 // again at another place, before it is visited: it adds `delta` to the lsns in the meta that lie in
 // [from_lsn, to_lsn), in place, without changing the length.
 struct log_visitor {
     void *context;
     enum err (*visit)(void *context, const struct log_record *record);
+    enum err (*approve)(void *context);
     void (*relocate)(void *context, uint8_t type, char *meta, size_t meta_len, uint64_t from_lsn,
                      uint64_t to_lsn, uint64_t delta);
 };
@@ -118,7 +121,9 @@ struct log_checkpoint {
 // Says where recovery begins; once, between log_open and log_recover. NULL: there is no checkpoint,
 // the log has to reach back to its beginning. From now on log_locate, log_lsn_at and log_read know
 // the kept segments and those that reach beyond the checkpoint's lsn; all others are free.
-// ERR_CORRUPT when one of them is missing; nothing on disk is changed.
+// ERR_CORRUPT when one of the latter is missing; nothing on disk is changed. A kept one that is
+// missing is a *ghost*: until log_recover has asked for approval it has a slot number of its own
+// without a file, so that references into it can be taken away by what is replayed.
 enum err log_adopt(struct log *log, const struct log_checkpoint *checkpoint, struct fault *fault);
 
 // Reads everything from the adopted checkpoint on, verifies it, hands over the records of
@@ -134,6 +139,18 @@ enum err log_recover(struct log *log, const struct log_visitor *visitor, struct 
 // at or before its lsn and that it does not keep are given back: their slots hold new segments
 // once nobody has them pinned. Never takes back what an earlier checkpoint covered.
 void log_checkpoint_done(struct log *log, const struct log_checkpoint *checkpoint);
+
+// Nothing refers into the slot's segment any more, and nothing will. When a batch behind the
+// present end is durable and a checkpoint covers the segment, its slot is given back, also if that
+// checkpoint keeps it. Between frames. The newest segment is passed over.
+void log_note_empty(struct log *log, uint32_t slot);
+// Gives back what can be: after log_note_empty; ends of flushes and checkpoints do so themselves.
+void log_recycle(struct log *log);
+// At a start: a slot number without a file, of a segment that the checkpoint keeps and that is
+// gone.
+bool log_is_ghost(const struct log *log, uint32_t slot);
+// That it is missing, for who finds values in it: ERR_CORRUPT.
+enum err log_refuse_ghost(const struct log *log, uint32_t slot, struct fault *fault);
 
 // ---- appending (between log_prepare and log_commit nothing can fail)
 // -------------------------------------------------------
@@ -272,6 +289,7 @@ struct log_segment_use {
     uint64_t end_lsn; // where the log goes on in the next one; 0: the newest
     uint32_t slot;
     bool is_covered; // by the newest durable checkpoint: kept for its live bytes alone
+    bool is_empty;   // log_note_empty was told so
 };
 size_t log_segment_count(const struct log *log);
 struct log_segment_use log_segment_at(const struct log *log,

@@ -98,11 +98,13 @@ void log_close(struct log *log) {
     scan_close(&log->scan);
     for (uint32_t i = 0; i < log->slot_count; i++) {
         must(log_slot_at(log, i)->pins == 0);
+        if (log_is_ghost(log, i)) continue;
         vfs_close(log_slot_at(log, i)->file);
     }
     for (size_t i = 0; i < SLOT_CHUNKS_MAX && log->chunks[i] != NULL; i++)
         mem_free(log->chunks[i]);
     tail_deinit(&log->tail);
     mem_free(log->segments);
+    mem_free(log->ghosts);
     mem_free(log);
 }

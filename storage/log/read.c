@@ -76,18 +76,9 @@ uint64_t log_lsn_at(const struct log *log, uint32_t slot, uint32_t offset) {
 }
 
 bool log_locate(const struct log *log, uint64_t lsn, uint32_t *slot, uint32_t *offset) {
-    uint64_t sequence = lsn / log->segment_bytes;
-    size_t low = 0;
-    size_t high = log->segment_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (log->segments[middle].sequence < sequence)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == log->segment_count || log->segments[low].sequence != sequence) return false;
-    *slot = log->segments[low].slot;
+    const size_t index = log_segment_find(log, lsn / log->segment_bytes);
+    if (index == log->segment_count) return false;
+    *slot = log->segments[index].slot;
     *offset = (uint32_t)(lsn % log->segment_bytes);
     return true;
 }

@@ -105,6 +105,8 @@ static enum err read_chain(struct recovery *r) {
     enum err err = scan_end(&log->scan, r->last_image, last, r->scratch, &r->end, r->fault);
     if (err == ERR_NONE && r->has_last)
         err = hand_over_batches(r, r->last_image, r->last_slot, proven_part(r));
+    if (err == ERR_NONE && r->visitor->approve != NULL)
+        err = r->visitor->approve(r->visitor->context);
     if (err == ERR_NONE && r->has_last) progress_add(progress, log->segment_bytes);
     return err;
 }
@@ -236,6 +238,7 @@ static enum err write_first(struct recovery *r, struct batch_header *header) {
     log->slots_min = current->slots_min;
     log->flushed = (struct log_flushed){current->sequence, header->lsn + padded, header->checksum};
     log->durable_lsn = log->flushed.end_lsn;
+    log->proven_lsn = header->lsn;
     return ERR_NONE;
 }
 
@@ -350,6 +353,7 @@ static enum err continue_behind_seal(struct recovery *r) {
     log->flushed =
         (struct log_flushed){header->sequence, header->base_lsn + r->last.end, r->last.checksum};
     log->durable_lsn = log->flushed.end_lsn;
+    log->proven_lsn = r->last.last_header.lsn;
     return ERR_NONE;
 }
 
@@ -370,6 +374,7 @@ static enum err make_appendable(struct recovery *r) {
         if (err != ERR_NONE) return err;
         log_segment_begin(log);
         log->durable_lsn = log->current.base_lsn + LOG_ALIGN;
+        log->proven_lsn = log->durable_lsn;
         return ERR_NONE;
     }
     err = continue_afresh(r);
@@ -394,12 +399,13 @@ enum err log_recover(struct log *log, const struct log_visitor *visitor, struct 
     if (err == ERR_NONE) {
         // Two starts with the same seed must not use the same salts.
         log->epoch++;
+        log_ghosts_leave(log);
         rng_init(&log->rng, log->options.seed ^ (log->epoch << 32 ^ log->next_sequence));
         err = make_appendable(&r);
     }
     out->frames = r.frames.frame_count;
     out->records = r.frames.record_count;
-    log->data_end_lsn = log->durable_lsn;
+    log->data_end_lsn = log->proven_lsn;
     log->is_recovered = err == ERR_NONE;
     log->options.progress = NULL; // it need not outlive us
     scan_close(&log->scan);

@@ -25,9 +25,7 @@
 #include "storage/log/log.h"
 #include "storage/log/record.h"
 
-#define WHAT_TO_DO                                                                                 \
-    "nothing was changed; run `ackd-check` on the directory to see what is where, and restore a "  \
-    "backup of it, or save what can be saved with `ackd-check --salvage`"
+#define WHAT_TO_DO SCAN_WHAT_TO_DO
 
 // ---- the slots
 
@@ -134,24 +132,18 @@ static enum err open_slot(struct scan *scan, uint32_t number, unsigned flags, st
 
 // ---- the chain
 
-struct chain_link {
-    uint64_t sequence;
-    uint32_t slot;
-};
-
 static int compare_links(const void *left, const void *right) {
-    uint64_t a = ((const struct chain_link *)left)->sequence;
-    uint64_t b = ((const struct chain_link *)right)->sequence;
+    uint64_t a = ((const struct scan_link *)left)->sequence;
+    uint64_t b = ((const struct scan_link *)right)->sequence;
     return (a > b) - (a < b);
 }
 
-// The slots with a header, ascending by sequence; the caller frees.
-static struct chain_link *list_headed(const struct scan *scan, size_t *count) {
-    struct chain_link *links = mem_alloc_array(scan->slot_count + 1, sizeof *links);
+struct scan_link *scan_headed(const struct scan *scan, size_t *count) {
+    struct scan_link *links = mem_alloc_array(scan->slot_count + 1, sizeof *links);
     *count = 0;
     for (uint32_t i = 0; i < scan->slot_count; i++)
         if (scan->slots[i].kind == SCAN_HEADED)
-            links[(*count)++] = (struct chain_link){scan->slots[i].header.sequence, i};
+            links[(*count)++] = (struct scan_link){scan->slots[i].header.sequence, i};
     qsort(links, *count, sizeof *links, compare_links);
     return links;
 }
@@ -170,7 +162,7 @@ static enum err check_count(const struct scan *scan, struct fault *fault) {
 // over the headers in descending order meets them all.
 static enum err link_chain(struct scan *scan, struct fault *fault) {
     size_t count = 0;
-    struct chain_link *links = list_headed(scan, &count);
+    struct scan_link *links = scan_headed(scan, &count);
     scan->chain = mem_alloc_array(scan->slot_count + 1, sizeof *scan->chain);
 
     enum err err = ERR_NONE;
@@ -217,80 +209,6 @@ void scan_close(struct scan *scan) {
     mem_free(scan->chain);
     mem_free(scan->kept);
     *scan = (struct scan){0};
-}
-
-// ---- the checkpoint
-
-// The chain begins with the segment that lsn lies in, or begins.
-static enum err check_beginning(const struct scan *scan, bool has_checkpoint, struct fault *fault) {
-    if (scan->chain_count == 0) {
-        if (!has_checkpoint) return ERR_NONE;
-        return fault_set(fault, ERR_CORRUPT,
-                         "the checkpoint in %s ends at log position %llu, but there is no log "
-                         "behind it; " WHAT_TO_DO,
-                         scan->vfs->where, (unsigned long long)scan->from_lsn);
-    }
-    if (MUTANT(LOST_SEGMENT_ACCEPTED)) return ERR_NONE;
-    const struct segment_header *first = &scan->slots[scan->chain[0]].header;
-    if (first->prev_sequence == 0 || first->prev_end_lsn <= scan->from_lsn) return ERR_NONE;
-    char name[SEGMENT_NAME_BYTES];
-    return fault_set(fault, ERR_CORRUPT,
-                     "segment %llu is missing: %s continues it, but no file has its header (the "
-                     "header may be damaged); " WHAT_TO_DO,
-                     (unsigned long long)first->prev_sequence, segment_name(name, scan->chain[0]));
-}
-
-static void drop_covered(struct scan *scan) {
-    size_t covered = 0;
-    while (covered + 1 < scan->chain_count &&
-           scan->slots[scan->chain[covered + 1]].header.prev_end_lsn <= scan->from_lsn)
-        covered++;
-    for (size_t i = 0; i < covered; i++)
-        scan->slots[scan->chain[i]].is_in_chain = false;
-    scan->chain_count -= covered;
-    if (covered > 0)
-        memmove(scan->chain, scan->chain + covered, scan->chain_count * sizeof *scan->chain);
-}
-
-// The headed slot of that sequence among `links`, ascending; NULL: none.
-static const struct chain_link *find_link(const struct chain_link *links, size_t count,
-                                          uint64_t sequence) {
-    const struct chain_link wanted = {.sequence = sequence};
-    if (count == 0) return NULL;
-    return bsearch(&wanted, links, count, sizeof *links, compare_links);
-}
-
-static enum err find_kept(struct scan *scan, const struct log_checkpoint *checkpoint,
-                          struct fault *fault) {
-    size_t count = 0;
-    struct chain_link *links = list_headed(scan, &count);
-    scan->kept = mem_alloc_array(checkpoint->kept_count + 1, sizeof *scan->kept);
-    const uint64_t first = scan->slots[scan->chain[0]].header.sequence;
-    enum err err = ERR_NONE;
-    for (size_t i = 0; i < checkpoint->kept_count && err == ERR_NONE; i++) {
-        const uint64_t sequence = checkpoint->kept[i].sequence;
-        const struct chain_link *link = find_link(links, count, sequence);
-        if (link != NULL && sequence < first) {
-            scan->slots[link->slot].is_kept = true;
-            scan->kept[scan->kept_count++] = link->slot;
-        } else if (link == NULL || !scan->slots[link->slot].is_in_chain) {
-            err = fault_set(fault, ERR_CORRUPT,
-                            "segment %llu is missing in %s: the checkpoint refers to values in it, "
-                            "but no file has its header (the header may be damaged); " WHAT_TO_DO,
-                            (unsigned long long)sequence, scan->vfs->where);
-        }
-    }
-    mem_free(links);
-    return err;
-}
-
-enum err scan_adopt(struct scan *scan, const struct log_checkpoint *checkpoint,
-                    struct fault *fault) {
-    scan->from_lsn = checkpoint == NULL ? 0 : checkpoint->lsn;
-    drop_covered(scan);
-    enum err err = check_beginning(scan, checkpoint != NULL, fault);
-    if (err == ERR_NONE && checkpoint != NULL) err = find_kept(scan, checkpoint, fault);
-    return err;
 }
 
 // ---- one segment

@@ -31,6 +31,13 @@ struct scan_slot {
     struct segment_header header;
 };
 
+// A segment before the checkpoint that its state refers to.
+struct scan_kept {
+    uint64_t sequence;
+    uint32_t slot; // if it is there
+    bool is_there; // no: it was emptied behind the checkpoint, or lost; replay tells
+};
+
 // One batch as it was met, for those who print.
 struct scan_observer {
     void *context;
@@ -44,7 +51,7 @@ struct scan {
     size_t slot_count;
     uint32_t *chain; // slots of the log's segments, oldest first
     size_t chain_count;
-    uint32_t *kept; // set by scan_adopt, ascending by sequence
+    struct scan_kept *kept; // set by scan_adopt, ascending by sequence
     size_t kept_count;
     uint64_t from_lsn;     // set by scan_adopt: where reading begins; 0: at the beginning
     uint64_t top_sequence; // highest in any header
@@ -70,16 +77,31 @@ struct scan_end {
     bool is_torn;    // there is one, or the rest of a segment whose first write was cut
 };
 
+#define SCAN_WHAT_TO_DO                                                                            \
+    "nothing was changed; run `ackd-check` on the directory to see what is where, and restore a "  \
+    "backup of it, or save what can be saved with `ackd-check --salvage`"
+
 // Lists the slots, opens them, reads their headers and links the chain. ERR_CORRUPT when a file is
 // missing or cut, ERR_FORMAT, ERR_IO. `scan` must be closed also after an error.
 enum err scan_open(struct scan *scan, struct vfs *vfs, const struct format *format,
                    unsigned file_flags, struct fault *fault);
 void scan_close(struct scan *scan); // closes the files unless they were taken
 
+struct scan_link {
+    uint64_t sequence;
+    uint32_t slot;
+};
+// The slots with a header, ascending by sequence; the caller frees.
+struct scan_link *scan_headed(const struct scan *scan, size_t *count);
+
 // Drops from the chain what the checkpoint covers and finds the segments that it keeps. NULL: none,
-// the chain has to reach back to the very beginning. ERR_CORRUPT when a segment is missing.
+// the chain has to reach back to the very beginning. ERR_CORRUPT when a segment of the chain is
+// missing. Kept ones may be: whoever replays the log has to see that nothing leads into them then.
 enum err scan_adopt(struct scan *scan, const struct log_checkpoint *checkpoint,
                     struct fault *fault);
+
+// Says that a kept segment is missing which values are in: ERR_CORRUPT.
+enum err scan_missing(const struct scan *scan, uint64_t sequence, struct fault *fault);
 
 // A segment's place by itself, for those who read without a scan.
 struct scan_place {

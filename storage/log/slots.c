@@ -121,6 +121,20 @@ void log_segment_add(struct log *log, uint64_t sequence, uint32_t slot) {
     log->top_slot = (uint32_t)num_max(log->top_slot, slot);
 }
 
+size_t log_segment_find(const struct log *log, uint64_t sequence) {
+    size_t low = 0;
+    size_t high = log->segment_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (log->segments[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const bool is_there = low < log->segment_count && log->segments[low].sequence == sequence;
+    return is_there ? low : log->segment_count;
+}
+
 void log_segment_drop_last(struct log *log) {
     must(log->segment_count > 0);
     log->segment_count--;

@@ -25,6 +25,28 @@ struct log_span {
     size_t next; // to be read in this pass
 };
 
+// All segments up to the `end`th, and all ghosts, which are older: ascending by sequence. Ghosts
+// have numbers that no slot has.
+static void add_segments(struct log_span *span, const struct log *log, size_t end) {
+    size_t ghost = 0;
+    size_t at = 0;
+    for (size_t i = 0; i <= end; i++) {
+        const struct log_segment *segment = &log->segments[i];
+        for (; ghost < log->ghost_count && log->ghosts[ghost].sequence < segment->sequence; ghost++)
+            span->segments[at++] = (struct span_segment){
+                .sequence = log->ghosts[ghost].sequence,
+                .end_lsn = log->ghosts[ghost].end_lsn,
+                .slot = log->slot_count + (uint32_t)ghost,
+            };
+        struct vfs_file *file = log_slot_at(log, segment->slot)->file;
+        span->segments[at++] =
+            (struct span_segment){segment->sequence, segment->end_lsn, file, segment->slot};
+    }
+    must(at == span->end + 1);
+    for (size_t i = 0; i < span->end; i++)
+        span->sequences[span->segments[i].slot] = span->segments[i].sequence;
+}
+
 struct log_span *log_span_begin(const struct log *log, uint64_t from_lsn) {
     size_t first = 0;
     size_t end = 0;
@@ -38,18 +60,12 @@ struct log_span *log_span_begin(const struct log *log, uint64_t from_lsn) {
     struct log_span *span = mem_zalloc(sizeof *span);
     span->segment_bytes = log->segment_bytes;
     span->from_lsn = from_lsn;
-    span->first = first;
-    span->end = end;
-    span->segments = mem_alloc_array(end + 1, sizeof *span->segments);
-    span->slot_count = log->slot_count;
-    span->sequences = mem_alloc_array(log->slot_count, sizeof *span->sequences);
-    for (size_t i = 0; i <= end; i++) {
-        const struct log_segment *segment = &log->segments[i];
-        struct vfs_file *file = log_slot_at(log, segment->slot)->file;
-        span->segments[i] =
-            (struct span_segment){segment->sequence, segment->end_lsn, file, segment->slot};
-        if (i < end) span->sequences[segment->slot] = segment->sequence;
-    }
+    span->first = first + log->ghost_count;
+    span->end = end + log->ghost_count;
+    span->segments = mem_alloc_array(span->end + 1, sizeof *span->segments);
+    span->slot_count = log->slot_count + (uint32_t)log->ghost_count;
+    span->sequences = mem_alloc_array(span->slot_count, sizeof *span->sequences);
+    add_segments(span, log, end);
     return span;
 }
 

@@ -1,6 +1,7 @@
 // A snapshot of the log's sealed, durable segments, to be read by another thread while the log goes
-// on: what a fold and a scrub read. Its segments never change; that none of them is given to new
-// data meanwhile is the store's business (slots are given back only when a checkpoint is done).
+// on: what a fold and a scrub read. Those that it reads never change; that none of them is given to
+// new data meanwhile is the store's business (slots of segments that no checkpoint covers are given
+// back only when one is done). Ghosts (log.h) are among the segments before those.
 //
 // Always true: the segment behind the last one has a durable header, so each of a span's segments
 // is known to its last byte: damage in it is an error, never an end.

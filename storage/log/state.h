@@ -42,8 +42,14 @@ struct log_slot {
 
 struct log_segment {
     uint64_t sequence;
-    uint64_t end_lsn; // where the log goes on in the next one; 0: the newest
+    uint64_t end_lsn;     // where the log goes on in the next one; 0: the newest
+    uint64_t emptied_lsn; // the log's end when nothing referred to it any more; 0: something does
     uint32_t slot;
+};
+
+struct log_ghost { // ghost.c
+    uint64_t sequence;
+    uint64_t end_lsn;
 };
 
 struct log_current {
@@ -119,6 +125,10 @@ struct log {
     struct log_segment *segments; // ascending by sequence
     size_t segment_count;
     size_t segment_cap;
+    size_t emptied_count;     // segments with an emptied_lsn
+    struct log_ghost *ghosts; // ascending by sequence
+    size_t ghost_count;
+    size_t ghost_cap;
     uint64_t checkpoint_lsn;      // of the newest durable one; 0: none
     unsigned checkpoint_count;    // that came to be durable since the start
     uint64_t checkpoint_sequence; // of the newest segment then
@@ -132,6 +142,7 @@ struct log {
     uint8_t last_flags;    // its flags, not written yet
     uint64_t data_end_lsn; // behind the last sealed batch with records
     uint64_t durable_lsn;
+    uint64_t proven_lsn; // where the last durable batch begins: a start applies all before it
 
     struct link sealed;
     struct log_flush *flying;
@@ -180,9 +191,19 @@ void log_slot_written(struct log *log, uint32_t slot);
 void log_segment_begin(struct log *log);
 void log_segment_add(struct log *log, uint64_t sequence, uint32_t slot);
 // It is superseded; its slot stays IN_USE until the caller releases it.
+// Index of the segment of that sequence; segment_count: there is none.
+size_t log_segment_find(const struct log *log, uint64_t sequence);
 void log_segment_drop_last(struct log *log);
 struct tail_image *log_image_take(struct log *log, uint32_t slot);
 void log_image_trim(struct log *log); // gives one back that the tail has too many
+
+// ---- ghost.c
+
+void log_ghost_add(struct log *log, uint64_t sequence, uint64_t end_lsn);
+// The checkpoint is the newest now: ghosts that it does without are none any more.
+void log_ghosts_keep(struct log *log, const struct log_checkpoint *checkpoint);
+// At a start, when all of the log but its last batch is applied and nothing leads to them any more.
+void log_ghosts_leave(struct log *log);
 
 // ---- room.c
 

@@ -13,7 +13,8 @@ struct log_segment_use log_segment_at(const struct log *log, size_t index) {
     return (struct log_segment_use){.sequence = segment->sequence,
                                     .end_lsn = end_lsn,
                                     .slot = segment->slot,
-                                    .is_covered = end_lsn != 0 && end_lsn <= log->checkpoint_lsn};
+                                    .is_covered = end_lsn != 0 && end_lsn <= log->checkpoint_lsn,
+                                    .is_empty = segment->emptied_lsn != 0};
 }
 
 uint64_t log_checkpoint_lsn(const struct log *log) {

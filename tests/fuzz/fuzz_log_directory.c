@@ -60,7 +60,7 @@ static enum err start(struct memory_disk *disk, const struct log_checkpoint *che
     struct log_options options = {
         .segment_bytes = SEGMENT, .slots_ahead = 1, .seed = memory_disk_calls(disk)};
     *digest = 0;
-    struct log_visitor visitor = {digest, visit, relocate};
+    struct log_visitor visitor = {.context = digest, .visit = visit, .relocate = relocate};
     struct log_recovery recovery;
     struct fault fault = {0};
     *log = NULL;

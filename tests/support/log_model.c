@@ -19,7 +19,8 @@ enum {
     AT_REF_LEN = 20,
     AT_REF_ID = 24, // 0: refers to nothing
     AT_REF_LSN = 32,
-    META_BYTES = 40,
+    AT_KILLS = 40, // id of a frame; 0: none
+    META_BYTES = 48,
     RECORDS_MAX = LOG_MODEL_RECORDS_MAX,
 };
 
@@ -75,6 +76,13 @@ static void push_frame(struct log_model *model, uint64_t id) {
     model->frames[model->count++] = (struct log_model_frame){.id = id, .is_live = true};
 }
 
+// NULL: there is none; no frame has id 0.
+static struct log_model_frame *frame_of(const struct log_model *model, uint64_t id) {
+    for (size_t i = 0; i < model->count; i++)
+        if (model->frames[i].id == id) return &model->frames[i];
+    return NULL;
+}
+
 // ---- recovering
 
 // ERR_IO: the machine died meanwhile.
@@ -82,6 +90,7 @@ static enum err check_payload(const struct log_model *model, const struct log_mo
     uint32_t slot = 0;
     uint32_t offset = 0;
     must(log_locate(model->log, frame->payload_lsn, &slot, &offset));
+    if (log_is_ghost(model->log, slot)) return ERR_NONE; // killed by what is replayed later
     must(log_lsn_at(model->log, slot, offset) == frame->payload_lsn);
     const size_t len = frame->payload_len;
     char *expected = mem_alloc(len);
@@ -100,6 +109,57 @@ static enum err check_payload(const struct log_model *model, const struct log_mo
 void log_model_read_all(const struct log_model *model) {
     for (size_t i = 0; i < model->acked; i++)
         if (model->frames[i].is_live) (void)check_payload(model, &model->frames[i]);
+}
+
+// False: no such frame is alive.
+static bool kill(const struct log_model *model, uint64_t id, uint64_t by) {
+    for (size_t i = 0; i < model->count; i++) {
+        struct log_model_frame *frame = &model->frames[i];
+        if (frame->id != id || !frame->is_live) continue;
+        frame->is_live = false;
+        frame->killed_by = by;
+        return true;
+    }
+    return false;
+}
+
+// Those that were killed behind the checkpoint are alive until that is replayed.
+static void revive(const struct log_model *model) {
+    for (size_t i = 0; i < model->count; i++) {
+        struct log_model_frame *frame = &model->frames[i];
+        const struct log_model_frame *killer = frame_of(model, frame->killed_by);
+        if (killer == NULL || (size_t)(killer - model->frames) < model->checkpoint.frames) continue;
+        frame->is_live = true;
+        frame->killed_by = 0;
+    }
+}
+
+bool log_model_is_in_use(const struct log_model *model, uint64_t sequence) {
+    for (size_t i = 0; i < model->count; i++)
+        if (model->frames[i].is_live && model->frames[i].payload_lsn / SEGMENT_BYTES == sequence)
+            return true;
+    return false;
+}
+
+// Only the frames of the last batch are not seen yet, and they ended none of those.
+static enum err approve(void *context) {
+    struct log_model *model = context;
+    for (size_t i = 0; i < log_segment_count(model->log); i++) {
+        const struct log_segment_use use = log_segment_at(model->log, i);
+        if (!log_is_ghost(model->log, use.slot)) continue;
+        if (!log_model_is_in_use(model, use.sequence)) continue;
+        must(model->expects_loss);
+        return log_refuse_ghost(model->log, use.slot, &model->fault);
+    }
+    return ERR_NONE;
+}
+
+void log_model_note_empty(struct log_model *model) {
+    for (size_t i = log_segment_count(model->log); i-- > 0;) {
+        const struct log_segment_use use = log_segment_at(model->log, i);
+        if (!log_model_is_in_use(model, use.sequence)) log_note_empty(model->log, use.slot);
+    }
+    log_recycle(model->log);
 }
 
 // The reference names the place at which its target was handed over just now, and the bytes are
@@ -142,6 +202,7 @@ static enum err visit(void *context, const struct log_record *record) {
     frame->fence_lsn = lsn + record->payload.len;
     enum err err = check_reference(model, meta);
     if (err != ERR_NONE) return fault_set(&model->fault, err, "the visitor could not read");
+    must(load_u64le(meta + AT_KILLS) == 0 || kill(model, load_u64le(meta + AT_KILLS), frame->id));
     model->seen_records++;
     if (record->is_last) {
         model->seen++;
@@ -174,7 +235,8 @@ enum err log_model_start(struct log_model *model) {
     model->options.trace = &model->trace;
     model->options.seed = rng_next(&model->rng);
     model->vfs = memory_disk_open(model->disk);
-    struct log_visitor visitor = {model, visit, relocate};
+    struct log_visitor visitor = {model, visit, approve, relocate};
+    revive(model);
     model->seen = model->checkpoint.frames;
     model->seen_records = 0;
     const struct log_checkpoint checkpoint = as_log_checkpoint(model);
@@ -239,6 +301,27 @@ static void put_reference(struct log_model *model, char *meta, uint64_t *ref) {
     store_u32le(meta + AT_REF_LEN, target->payload_len);
 }
 
+static bool may_kill(const struct log_model *model, const struct log_model_frame *frame) {
+    if (!frame->is_live) return false;
+    return model->kills_in == 0 || frame->payload_lsn / SEGMENT_BYTES == model->kills_in;
+}
+
+// Mostly an old one.
+static uint64_t draw_victim(struct log_model *model, uint64_t by) {
+    if (rng_below(&model->rng, 100) >= model->kill_percent) return 0;
+    size_t alive = 0;
+    for (size_t i = 0; i + 1 < model->count; i++)
+        alive += may_kill(model, &model->frames[i]);
+    if (alive == 0) return 0;
+    const size_t reach = rng_below(&model->rng, 4) == 0 ? alive : num_min(alive, 4);
+    size_t nth = (size_t)rng_below(&model->rng, reach);
+    for (size_t i = 0;; i++) {
+        if (!may_kill(model, &model->frames[i]) || nth-- > 0) continue;
+        must(kill(model, model->frames[i].id, by));
+        return model->frames[i].id;
+    }
+}
+
 bool log_model_append(struct log_model *model, size_t bytes) {
     uint32_t records = 1 + (uint32_t)rng_below(&model->rng, RECORDS_MAX);
     size_t each = num_min(bytes / records, log_record_max(model->log) - META_BYTES - 8);
@@ -257,6 +340,7 @@ bool log_model_append(struct log_model *model, size_t bytes) {
         store_u32le(meta + AT_COUNT, records);
         store_u32le(meta + AT_LEN, (uint32_t)len);
         put_reference(model, meta, &frame->refs[i]);
+        store_u64le(meta + AT_KILLS, draw_victim(model, frame->id));
         struct slice piece = slice_of(payload, len);
         struct log_record record =
             log_append(model->log, RECORD_TYPE, slice_of(meta, META_BYTES), &piece, 1);
@@ -340,20 +424,13 @@ static uint64_t begin_of(const struct log_model_frame *frame) {
     return frame->payload_lsn - META_BYTES - LOG_RECORD_HEADER_BYTES;
 }
 
-static struct log_model_frame *frame_of(const struct log_model *model, uint64_t id) {
-    for (size_t i = 0; i < model->count; i++)
-        if (model->frames[i].id == id) return &model->frames[i];
-    return NULL;
-}
-
 // Lets most frames before the checkpoint die, but for those that later ones refer to: a reference
 // is copied from a value that lives.
 static void let_die(struct log_model *model, size_t frames) {
     bool *is_needed = mem_zalloc(model->count + 1);
     for (size_t i = frames; i < model->count; i++)
         for (size_t j = 0; j < RECORDS_MAX; j++) {
-            const struct log_model_frame *target =
-                model->frames[i].refs[j] == 0 ? NULL : frame_of(model, model->frames[i].refs[j]);
+            const struct log_model_frame *target = frame_of(model, model->frames[i].refs[j]);
             if (target != NULL) is_needed[target - model->frames] = true;
         }
     for (size_t i = 0; i < frames; i++)
@@ -367,7 +444,9 @@ static void keep_segments(const struct log_model *model, struct log_model_checkp
     for (size_t i = 0; i < made->frames; i++) {
         const struct log_model_frame *frame = &model->frames[i];
         const uint64_t sequence = frame->payload_lsn / SEGMENT_BYTES;
-        if (!frame->is_live) continue;
+        const struct log_model_frame *killer = frame_of(model, frame->killed_by);
+        const bool dies_later = killer != NULL && (size_t)(killer - model->frames) >= made->frames;
+        if (!frame->is_live && !dies_later) continue;
         struct log_kept *last = made->kept_count == 0 ? NULL : &made->kept[made->kept_count - 1];
         if (last != NULL && last->sequence == sequence) {
             last->live_bytes += frame->payload_len;

@@ -22,6 +22,7 @@ struct log_model_frame {
     uint64_t payload_lsn; // of its first record
     uint32_t payload_len;
     bool is_live;                         // its payload may still be referred to
+    uint64_t killed_by;                   // id of the frame that ended it; 0: none did
     uint64_t refs[LOG_MODEL_RECORDS_MAX]; // ids of frames that its records refer to; 0: none
 };
 
@@ -49,6 +50,9 @@ struct log_model {
     uint64_t next_id;
     struct log_model_checkpoint checkpoint;
     unsigned live_percent;          // of frames that a checkpoint leaves alive
+    unsigned kill_percent;          // of records that end the life of an earlier frame
+    uint64_t kills_in;              // only of those in the segment of that sequence; 0: of all
+    bool expects_loss;              // a start is to be refused when a segment is missing
     bool draws_newest;              // checkpoints are made at the last possible place
     struct log_model_frame *frames; // in the log, as far as the writer knows
     size_t count;
@@ -71,6 +75,11 @@ bool log_model_append(struct log_model *model, size_t bytes);
 bool log_model_flush(struct log_model *model); // everything; false: the log broke
 bool log_model_seal(struct log_model *model);  // if the log wants it; false: the log broke
 void log_model_make_slots(struct log_model *model);
+
+// Whether a live frame's payload is in that segment.
+bool log_model_is_in_use(const struct log_model *model, uint64_t sequence);
+// Tells the log of segments that no live frame's payload is in.
+void log_model_note_empty(struct log_model *model);
 
 // Makes a checkpoint at the end of a segment drawn at random, as a fold would: whole segments
 // behind which another one is durable; some of the frames before it stay alive. False: there is

@@ -41,19 +41,32 @@ static void a_full_log_is_left_alone(void **state) {
     assert_int_equal(choice.excess_bytes, 0);
 }
 
-static void twice_the_live_bytes_and_two_segments_are_allowed(void **state) {
+static void twice_the_live_bytes_are_allowed(void **state) {
     (void)state;
     struct row rows[ROWS_MAX];
     struct choice choice;
-    // 10 segments and the newest: 11000 bytes. Allowed: 2 * live + 2000.
+    // 10 segments and the newest: 11000 bytes. Allowed: 2 * live.
     for (size_t i = 0; i < 10; i++)
-        rows[i] = (struct row){i + 1, 450};
+        rows[i] = (struct row){i + 1, 550};
     choose(&choice, rows, 10, 11, false);
     assert_int_equal(choice.count, 0);
-    rows[0].live = 449;
+    rows[0].live = 549;
     choose(&choice, rows, 10, 11, false);
     assert_int_equal(choice.excess_bytes, 2);
     assert_true(choice.count > 0);
+}
+
+// A queue that is about to empty the older one.
+static void beside_little_data_two_segments_more_are_allowed(void **state) {
+    (void)state;
+    struct choice choice;
+    const struct row rows[] = {{9, 100}, {10, 200}};
+    choose(&choice, rows, 1, 11, false);
+    assert_int_equal(choice.count, 0);
+    choose(&choice, rows, 2, 11, false);
+    assert_int_equal(choice.excess_bytes, 700);
+    assert_int_equal(choice.count, 1);
+    assert_int_equal(choice.victims[0].sequence, 9);
 }
 
 static void the_emptier_and_the_older_come_first_and_no_more_than_needed(void **state) {
@@ -67,9 +80,9 @@ static void the_emptier_and_the_older_come_first_and_no_more_than_needed(void **
     assert_int_equal(choice.victims[0].sequence, 5);
     assert_int_equal(choice.victims[1].sequence, 1);
     assert_int_equal(choice.victims[2].sequence, 2);
-    // 21000 bytes are held, 2 * 7650 + 2000 allowed: 3700 and 7650 / 16 more are to be freed.
-    assert_int_equal(choice.excess_bytes, 3700);
-    assert_int_equal(choice.count, 7); // 950 + 6 * 600 >= 3700 + 478
+    // 21000 bytes are held, 2 * 7650 allowed: 5700 and 7650 / 16 more are to be freed.
+    assert_int_equal(choice.excess_bytes, 5700);
+    assert_int_equal(choice.count, 10); // 950 + 9 * 600 >= 5700 + 478
 }
 
 static void full_segments_are_not_cleaned_whatever_the_excess(void **state) {
@@ -113,14 +126,14 @@ static void a_full_disk_makes_a_quarter_of_garbage_worth_it(void **state) {
 static void one_old_job_in_a_busy_queue_is_moved(void **state) {
     (void)state;
     struct choice choice;
-    const struct row rows[] = {{5, 10}, {98, 900}, {99, 900}};
-    choose(&choice, rows, 3, 100, false);
+    const struct row rows[] = {{5, 10}, {97, 900}, {98, 900}, {99, 900}};
+    choose(&choice, rows, 4, 100, false);
     assert_int_equal(choice.count, 1);
     assert_int_equal(choice.victims[0].sequence, 5);
     assert_int_equal(choice.excess_bytes, 0);
     // Two that lie side by side are both seen.
-    const struct row two[] = {{5, 10}, {6, 20}, {98, 900}, {99, 900}};
-    choose(&choice, two, 4, 100, false);
+    const struct row two[] = {{5, 10}, {6, 20}, {96, 900}, {97, 900}, {98, 900}, {99, 900}};
+    choose(&choice, two, 6, 100, false);
     assert_int_equal(choice.count, 2);
 }
 
@@ -138,18 +151,20 @@ static void a_queue_that_is_drained_in_order_is_left_alone(void **state) {
 static void a_pinned_segment_must_be_old_and_sparse(void **state) {
     (void)state;
     struct choice choice;
-    const struct row young[] = {{101 - CHOICE_PINNED_AGE + 1, 10}}; // a younger one is gone
-    choose(&choice, young, 1, 101, false);
+    // A younger one is gone.
+    const struct row young[] = {{93, 900}, {94, 900}, {95, 900}, {101 - CHOICE_PINNED_AGE + 1, 10}};
+    choose(&choice, young, 4, 101, false);
     assert_int_equal(choice.count, 0);
-    const struct row full[] = {{5, 100}, {99, 900}, {100, 900}};
-    choose(&choice, full, 3, 101, false);
+    const struct row full[] = {{5, 100}, {98, 900}, {99, 900}, {100, 900}};
+    choose(&choice, full, 4, 101, false);
     assert_int_equal(choice.count, 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_log_is_left_alone),
-        cmocka_unit_test(twice_the_live_bytes_and_two_segments_are_allowed),
+        cmocka_unit_test(twice_the_live_bytes_are_allowed),
+        cmocka_unit_test(beside_little_data_two_segments_more_are_allowed),
         cmocka_unit_test(the_emptier_and_the_older_come_first_and_no_more_than_needed),
         cmocka_unit_test(full_segments_are_not_cleaned_whatever_the_excess),
         cmocka_unit_test(no_more_victims_than_one_walk_takes),

@@ -74,6 +74,7 @@ static void write_something(struct log_model *model) {
             log_model_make_slots(model);
             break;
         case 4:
+            if (model->kill_percent > 0) log_model_note_empty(model);
             (void)log_model_checkpoint(model, rng_below(&model->rng, 4) != 0);
             break;
         default:
@@ -104,7 +105,7 @@ static void end_somehow(struct log_model *model) {
 // What has to have happened at least once in all the runs, or they prove little.
 static const char *const events[] = {
     "log.torn",      "log.repersisted",     "log.cache_only", "log.segment_begun", "log.broken",
-    "log.slot_made", "log.frame_discarded", "log.recycled",   "log.slot_removed"};
+    "log.slot_made", "log.frame_discarded", "log.recycled",   "log.slot_removed",  "log.emptied"};
 enum { EVENT_COUNT = sizeof events / sizeof events[0] };
 
 struct tally {
@@ -142,6 +143,10 @@ static void run_crashes(uint64_t seed, struct tally *tally) {
     if (seed % 5 == 0) model.options.sync_method = LOG_SYNC_DSYNC;
     model.options.shrink = seed % 3 == 0;
     model.live_percent = seed % 4 == 0 ? 0 : 10;
+    if (seed % 2 == 0) { // frames die by what other frames say, and are told of
+        model.live_percent = 100;
+        model.kill_percent = seed % 4 == 0 ? 30 : 60;
+    }
     for (int round = 0; round < 6; round++) {
         start_somehow(&model, seed);
         arm_something(&model);

@@ -317,7 +317,10 @@ static void a_header_damaged_in_both_copies_costs_nothing(void **state) {
         struct memory_disk *damaged = copy_of(site);
         memory_disk_flip(damaged, name, 90, 1);
         memory_disk_flip(damaged, name, HEADER_COPY_AT + 90, 1);
-        assert_true(refuses(damaged));
+        // A start can do without a segment that nothing is in and that need not be replayed.
+        const struct log_segment_use use = log_segment_at(store_log(site->store), i);
+        const bool is_empty = keyspace_live_bytes(store_keyspace(site->store), use.slot) == 0;
+        assert_int_equal(refuses(damaged), !use.is_covered || !is_empty);
         salvage(site, damaged);
         assert_true(has_said(site, "its batches are those of segment"));
         assert_true(salvage_is_complete(&site->result));

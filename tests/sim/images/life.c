@@ -337,6 +337,7 @@ void life_do(struct life *life, unsigned who, const char *words) {
     finish(life, client, words);
     // Whatever the reply tells, it is of the state that all transactions so far have made.
     own->pending[own->pending_count++] = tells(life, words) ? life->bounds.tip : NULL;
+    store_note_empty(life->store); // at the end of a loop's turn
     carry_replies(life);
 }
 

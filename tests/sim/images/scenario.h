@@ -22,6 +22,8 @@ void scenario_recycled(struct life *life);
 void scenario_recycled_kept(struct life *life);
 void scenario_recycled_killed(struct life *life);
 void scenario_recycled_seal(struct life *life);
+void scenario_emptied(struct life *life);
+void scenario_emptied_killed(struct life *life);
 void scenario_cleaned(struct life *life);
 void scenario_cleaned_killed(struct life *life);
 void scenario_cleaned_meanwhile(struct life *life);

@@ -1,5 +1,6 @@
 // Slots that come round: segments begin in the slots of those that a checkpoint covers, unwiped. A
 // key stays all the time, so that no checkpoint is of an empty store.
+#include "proto/base/must.h"
 #include "tests/sim/images/scenario.h"
 
 static void flushed(struct life *life, const char *words) {
@@ -80,6 +81,70 @@ void scenario_recycled_seal(struct life *life) {
     life_cut(life, LIFE_CUT_SOME, 4);
     begin(life);
     flushed(life, "RPUSH jobs @34000");
+}
+
+// Jobs that a checkpoint refers to, each in a segment of its own.
+static void queue_jobs(struct life *life, unsigned jobs) {
+    flushed(life, "SET standing @40"); // no reference
+    for (unsigned i = 0; i < jobs; i++) {
+        life_make_slots(life);
+        flushed(life, "RPUSH jobs @34000");
+    }
+    life_fold(life, false);
+}
+
+// The segment of the oldest job becomes empty, its slot is ready with the batch behind that, and
+// the next job's segment begins there.
+static void take_slot_of_oldest(struct life *life) {
+    flushed(life, "LPOP jobs");
+    flushed(life, "RPUSH small @90");
+    life_make_slots(life);
+    flushed(life, "RPUSH jobs @34000");
+}
+
+void scenario_emptied(struct life *life) {
+    begin(life);
+    queue_jobs(life, 5);
+    // Nothing proves the removal yet: this segment must not begin there.
+    flushed(life, "LPOP jobs");
+    life_make_slots(life);
+    flushed(life, "RPUSH jobs @34000");
+    take_slot_of_oldest(life);
+    life_seal(life);
+    take_slot_of_oldest(life);
+    flushed(life, "LPOP small");
+    take_slot_of_oldest(life);
+    life_fold(life, false);
+    take_slot_of_oldest(life);
+    life_fold(life, false);
+    flushed(life, "LPOP jobs 2");
+    must(log_stats(store_log(life->store)).segments_recycled >= 4);
+}
+
+void scenario_emptied_killed(struct life *life) {
+    begin(life);
+    queue_jobs(life, 5);
+    take_slot_of_oldest(life);
+    life_kill(life);
+    begin(life);
+    take_slot_of_oldest(life);
+    life_cut(life, LIFE_CUT_SOME, 5);
+    begin(life);
+    flushed(life, "LPOP jobs");
+    life_do(life, 0, "RPUSH small @90");
+    life_flush_begin(life);
+    life_flush_run(life);
+    life_do(life, 1, "RPUSH jobs @34000");
+    life_flush_begin(life);
+    life_flush_run(life);
+    life_cut(life, LIFE_CUT_OLD, 2);
+    begin(life);
+    take_slot_of_oldest(life);
+    life_fold(life, false);
+    life_seal(life);
+    life_stop(life);
+    begin(life);
+    flushed(life, "LPOP jobs");
 }
 
 // Old jobs in segments that are garbage otherwise; the cleaner moves them, a checkpoint gives the
