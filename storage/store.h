@@ -115,6 +115,9 @@ struct fold;
 // Whether a checkpoint would be worth it (enough of the log is sealed, or would be given back; the
 // disk is full and anything is; or it would mend what the scrub has found), and the last try, if it
 // failed, is long enough ago. Looks at all segments once for each one that is sealed.
+// Whether half as much log as makes a fold worth it has come since it would have been, or since the
+// running one began: it should not be held back any more.
+bool store_fold_is_late(const struct store *store);
 bool store_wants_fold(struct store *store, int64_t now_ms);
 // NULL: one runs already, the log is broken, or there is nothing to cover.
 struct fold *store_fold_begin(struct store *store, int64_t now_ms);

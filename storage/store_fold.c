@@ -52,20 +52,29 @@ static bool has_foldable(const struct store *store) {
     return false;
 }
 
+// So much log makes a fold worth it. It writes about as much as the last one did, for log that need
+// not be replayed and segments that can be given back.
+static uint64_t due_bytes(const struct store *store) {
+    const uint64_t share = keyspace_live_bytes_total(store->keyspace) / FOLD_LIVE_SHARE;
+    const uint64_t least = num_max(log_segment_bytes(store->log), num_min(share, FOLD_BYTES_MAX));
+    return num_max(least, store->checkpoint.header.body_bytes);
+}
+
+bool store_fold_is_late(const struct store *store) {
+    const struct store_folds *folds = &store->folds;
+    const uint64_t due = due_bytes(store);
+    if (folds->running == NULL) return foldable_bytes(store) >= due + due / 2;
+    return log_sealed_lsn(store->log) - folds->begun_lsn >= due / 2;
+}
+
 bool store_wants_fold(struct store *store, int64_t now_ms) {
     const struct store_folds *folds = &store->folds;
     if (folds->running != NULL || now_ms < folds->retry_ms || log_is_broken(store->log))
         return false;
     if (log_sealed_lsn(store->log) <= folds->vain_lsn) return false;
     if (scrub_wants_fold(store->scrub) && has_foldable(store)) return true;
-    const size_t segment_bytes = log_segment_bytes(store->log);
-    const uint64_t gain_bytes = foldable_bytes(store);
-    // A fold writes about as much as the last one. That is worth it for as much log that need not
-    // be replayed and can be given back; for any when there is no other room.
-    if (log_stats(store->log).is_full) return gain_bytes > 0;
-    const uint64_t share = keyspace_live_bytes_total(store->keyspace) / FOLD_LIVE_SHARE;
-    const uint64_t least = num_max(segment_bytes, num_min(share, FOLD_BYTES_MAX));
-    return gain_bytes >= num_max(least, store->checkpoint.header.body_bytes);
+    // For any when there is no other room.
+    return foldable_bytes(store) >= (log_stats(store->log).is_full ? 1 : due_bytes(store));
 }
 
 static unsigned slices_for(const struct store *store) {

@@ -7,10 +7,6 @@
 #include "storage/cleaner.h"
 #include "storage/scrub.h"
 
-// So many sealed and not folded: no rests. Segments that wait for a checkpoint are disk that is
-// taken for nothing, and what is written during a fold waits for the next one.
-enum { FOLD_HURRY_SEGMENTS = 2 };
-
 static void on_slot_made(void *context) {
     struct server *server = context;
     if (server->is_failed) return;
@@ -39,6 +35,10 @@ static void on_folded(void *context, struct fold *fold, enum err err, const stru
 
 static void fold_if_wanted(struct server *server) {
     struct saving *saving = engine_saving(server->engine);
+    // Segments that wait for a checkpoint are disk that is taken for nothing, and what is written
+    // during a fold waits for the next one.
+    const bool is_late = store_fold_is_late(server->store);
+    if (folder_is_busy(&server->folder) && is_late) folder_hurry(&server->folder);
     if (folder_is_busy(&server->folder) || server->is_stopping) return;
     const int64_t now_ms = engine_now_ms(server->engine);
     const bool is_asked = saving_wanted(saving);
@@ -53,9 +53,7 @@ static void fold_if_wanted(struct server *server) {
         saving_ended(saving, ERR_NONE, now_ms, monotonic_us);
         return;
     }
-    const uint64_t hurry_bytes = FOLD_HURRY_SEGMENTS * log_segment_bytes(server->log);
-    const uint64_t bytes = store_checkpoint_stats(server->store).foldable_bytes;
-    folder_start(&server->folder, fold, is_asked || bytes > hurry_bytes);
+    folder_start(&server->folder, fold, is_asked, is_late);
 }
 
 // ---- what goes on in steps
