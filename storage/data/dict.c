@@ -250,7 +250,7 @@ static size_t later_bucket(uint64_t cursor, uint64_t mask, uint64_t steps) {
 // As fetch_ahead, but the buckets of a scan do not lie side by side either.
 static void fetch_scanned(const struct dict_table *table, uint64_t cursor) {
     const uint64_t mask = table->bucket_count - 1;
-    fetch_line(&table->buckets[later_bucket(cursor, mask, 2 * AHEAD)]);
+    fetch_line(&table->buckets[later_bucket(cursor, mask, 2 * (uint64_t)AHEAD)]);
     fetch_line(table->buckets[later_bucket(cursor, mask, AHEAD)]);
 }
 
