@@ -95,6 +95,26 @@ static bool is_movable(struct cleaner *cleaner, const struct payload_group *grou
     return false;
 }
 
+// The index is larger than the cache, and what is to be moved stands anywhere in it: the waits for
+// memory run side by side.
+static void fetch_keys(const struct cleaner *cleaner, enum dict_part part) {
+    const struct payloads *payloads = &cleaner->read->payloads;
+    for (size_t i = 0; i < payloads->group_count; i++) {
+        const struct payload_group *group = &payloads->groups[i];
+        keyspace_fetch(cleaner->store->keyspace, group->db, payloads_key(payloads, group), part);
+    }
+}
+
+static void fetch_fields(const struct moving *moving, enum dict_part part) {
+    const struct payloads *payloads = &moving->cleaner->read->payloads;
+    const struct payload_group *group = moving->group;
+    if (moving->entry == NULL || group->type != TYPE_HASH) return;
+    for (size_t i = group->first; i < group->first + group->count; i++) {
+        const struct slice field = payloads_field(payloads, &payloads->items[i]);
+        hash_fetch(moving->entry->value.hash, field, part);
+    }
+}
+
 static void write_group(struct moving *moving) {
     struct cleaner *cleaner = moving->cleaner;
     const struct payloads *payloads = &cleaner->read->payloads;
@@ -105,6 +125,8 @@ static void write_group(struct moving *moving) {
                                           .type = group->type,
                                           .values = moving->values};
     moving->entry = payloads_entry(payloads, group, cleaner->store->keyspace);
+    fetch_fields(moving, DICT_BUCKET);
+    fetch_fields(moving, DICT_ENTRY);
     size_t bytes = 0;
     for (size_t i = group->first; i < group->first + group->count; i++) {
         const struct payload_item *item = &payloads->items[i];
@@ -169,6 +191,8 @@ bool cleaner_write(struct cleaner *cleaner) {
     struct moving *moving = mem_alloc(sizeof *moving);
     moving->cleaner = cleaner;
     moving->txn = txn_begin(cleaner->store, 0); // nothing expires by our looking
+    fetch_keys(cleaner, DICT_BUCKET);
+    fetch_keys(cleaner, DICT_ENTRY);
     for (size_t i = 0; i < read->payloads.group_count; i++) {
         moving->group = &read->payloads.groups[i];
         write_group(moving);

@@ -15,27 +15,36 @@
 #include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/data/dump.h"
+#include "storage/data/effect_queue.h"
 #include "storage/state/state_reader.h"
 #include "storage/state/state_writer.h"
 
 enum {
-    STEP_BYTES = 1 << 20,  // written in one step, about
-    STEP_BUCKETS = 1 << 16 // of the table of keys walked in one step, at most
+    STEP_BYTES = 1 << 20,   // written in one step, about
+    STEP_BUCKETS = 1 << 16, // of the table of keys walked in one step, at most
+    KNOWN_PLACES = 256,     // segments whose slots are known without a search
 };
 
 #define SLICE_SEED UINT64_C(0x666f6c642d736c69) // which keys are in which slice
 
 enum fold_phase { FOLD_LOAD, FOLD_READ, FOLD_WRITE, FOLD_FINISH, FOLD_DONE };
 
+struct known_place {
+    uint64_t sequence; // 0: none
+    uint32_t slot;
+};
+
 struct fold {
     struct fold_task task;
     struct blob_space space;
+    struct known_place known[KNOWN_PLACES]; // by sequence
     enum fold_phase phase;
     atomic_bool is_cancelled;
 
     // of the present slice
     unsigned slice;
     struct keyspace *keyspace;
+    struct effect_queue queue;   // empty between steps
     struct state_reader *reader; // of the last checkpoint
     size_t segment;              // to be read next
     unsigned db;                 // to be written next ...
@@ -66,8 +75,17 @@ static uint64_t space_lsn_at(void *context, uint32_t slot, uint32_t offset) {
 }
 
 static bool space_locate(void *context, uint64_t lsn, uint32_t *slot, uint32_t *offset) {
-    const struct fold *fold = context;
-    return log_span_locate(fold->task.span, lsn, slot, offset);
+    struct fold *fold = context;
+    const uint64_t segment_bytes = fold->task.format->segment_bytes;
+    const uint64_t sequence = lsn / segment_bytes;
+    struct known_place *known = &fold->known[sequence % KNOWN_PLACES];
+    if (known->sequence != sequence || sequence == 0) {
+        if (!log_span_locate(fold->task.span, lsn, slot, offset)) return false;
+        *known = (struct known_place){.sequence = sequence, .slot = *slot};
+    }
+    *slot = known->slot;
+    *offset = (uint32_t)(lsn % segment_bytes);
+    return true;
 }
 
 // ---- life
@@ -152,8 +170,14 @@ static bool concerns(const struct fold *fold, const struct effect_record *record
 
 static enum err apply(struct fold *fold, const struct effect_record *record, struct fault *fault) {
     if (!concerns(fold, record) || is_cancelled(fold)) return ERR_NONE;
-    struct effect_outcome outcome;
-    return effect_apply(fold->keyspace, record, &outcome, fault);
+    return effect_queue_put(&fold->queue, fold->keyspace, record, fault);
+}
+
+// Before the records' bytes go.
+static enum err apply_queued(struct fold *fold, enum err err) {
+    if (err == ERR_NONE) return effect_queue_drain(&fold->queue, fold->keyspace, fold->fault);
+    effect_queue_reset(&fold->queue);
+    return err;
 }
 
 // ---- loading
@@ -177,7 +201,8 @@ static enum err step_load(struct fold *fold) {
     }
     const struct state_visitor visitor = {.context = fold, .visit = load_record};
     bool is_done = false;
-    const enum err err = state_reader_next(fold->reader, &visitor, &is_done, fold->fault);
+    enum err err = state_reader_next(fold->reader, &visitor, &is_done, fold->fault);
+    err = apply_queued(fold, err);
     if (err != ERR_NONE || !is_done) return err;
     state_reader_close(fold->reader);
     fold->reader = NULL;
@@ -194,13 +219,15 @@ static enum err read_record(void *context, const struct log_record *record) {
                                          .payload = record->payload,
                                          .slot = record->slot,
                                          .payload_offset = record->payload_offset};
-    return apply(fold, &effect, fold->fault);
+    const enum err err = apply(fold, &effect, fold->fault);
+    return record->is_placed ? err : apply_queued(fold, err);
 }
 
 static enum err step_read(struct fold *fold) {
     struct log_span *span = fold->task.span;
     const struct log_visitor visitor = {.context = fold, .visit = read_record};
-    const enum err err = log_span_read(span, fold->segment, &visitor, fold->fault);
+    enum err err = log_span_read(span, fold->segment, &visitor, fold->fault);
+    err = apply_queued(fold, err);
     fold->figures.segments_read++;
     fold->figures.bytes_read += log_span_bytes(span) / log_span_count(span);
     if (err != ERR_NONE || ++fold->segment < log_span_count(span)) return err;

@@ -83,6 +83,7 @@
     X(FOLD_DROPS_EFFECT,            "fold",     "a fold passes over the removal of keys")                                 \
     X(FOLD_KEEPS_TOO_LITTLE,        "fold",     "the kept table misses a segment")                                        \
     X(FOLD_LSN_TOO_FAR,             "fold",     "replay begins behind a frame that was open at the fold's end")           \
+    X(EFFECT_QUEUE_NOT_DRAINED,     "fold",     "what still is queued when a fold's step ends is forgotten")                \
     X(FOLD_LOSES_SLICE,             "fold",     "of several slices of keys the last is not written")                      \
     /* store and effects */                                                                                               \
     X(PAYLOAD_HASH_IGNORED,         "store",    "a payload read from the disk is served unverified")                      \

@@ -8,6 +8,7 @@
 // bucket of the smaller and all its expansions in the larger one.
 #include "storage/data/dict.h"
 
+#include "proto/base/fetch.h"
 #include "proto/base/hash.h"
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
@@ -20,7 +21,13 @@ enum {
     MOVE_FULL = 4,     // of these at most so many with entries
     BITS_MAX = 31,     // of the number of buckets: the hash has 32
     RANDOM_DRAWS = 16, // entries of neighbouring buckets of which dict_random takes one
+    AHEAD = 8,         // buckets whose first entries are on their way while one is looked at
 };
+
+// Entries lie anywhere in memory: a walk that asks for each when it comes to it waits for each.
+static void fetch_ahead(const struct dict_table *table, size_t bucket) {
+    if (bucket + AHEAD < table->bucket_count) fetch_line(table->buckets[bucket + AHEAD]);
+}
 
 static void table_insert(struct dict_table *table, struct dict_entry *entry) {
     struct dict_entry **bucket = &table->buckets[entry->hash & (table->bucket_count - 1)];
@@ -50,7 +57,7 @@ size_t dict_drain(struct dict *dict, size_t steps,
         struct dict_entry **bucket = &old->buckets[dict->moving];
         struct dict_entry *entry = *bucket;
         if (entry == NULL) {
-            dict->moving++;
+            fetch_ahead(old, dict->moving++);
             continue;
         }
         *bucket = entry->next;
@@ -85,6 +92,7 @@ static void move_some(struct dict *dict) {
     for (int visits = 0; visits < MOVE_VISITS && full < MOVE_FULL; visits++) {
         if (dict->moving == old->bucket_count) break;
         struct dict_entry *entry = old->buckets[dict->moving];
+        fetch_ahead(old, dict->moving);
         old->buckets[dict->moving++] = NULL;
         if (entry != NULL) full++;
         while (entry != NULL) {
@@ -156,6 +164,20 @@ struct dict_entry *dict_find(const struct dict *dict, struct slice key) {
     return at == NULL ? NULL : *at;
 }
 
+void dict_fetch(const struct dict *dict, struct slice key, enum dict_part part) {
+    if (dict_count(dict) == 0) return;
+    const uint32_t hash = (uint32_t)hash_bytes(key, dict->seed);
+    for (int i = 0; i < 2; i++) {
+        const struct dict_table *table = &dict->tables[i];
+        if (table->bucket_count == 0) continue;
+        struct dict_entry **bucket = &table->buckets[hash & (table->bucket_count - 1)];
+        if (part == DICT_BUCKET)
+            fetch_line(bucket);
+        else
+            fetch_line(*bucket);
+    }
+}
+
 void dict_insert(struct dict *dict, struct dict_entry *entry) {
     move_some(dict);
     adapt_size(dict);
@@ -219,6 +241,19 @@ static uint64_t next_cursor(uint64_t cursor, uint64_t mask) {
     return reverse_bits(reverse_bits(cursor | ~mask) + 1);
 }
 
+// The bucket that comes `steps` after that of the cursor; behind the last one the first come again.
+static size_t later_bucket(uint64_t cursor, uint64_t mask, uint64_t steps) {
+    const int unused = __builtin_clzll(mask); // low bits of the reversed cursor
+    return reverse_bits(reverse_bits(cursor & mask) + (steps << unused));
+}
+
+// As fetch_ahead, but the buckets of a scan do not lie side by side either.
+static void fetch_scanned(const struct dict_table *table, uint64_t cursor) {
+    const uint64_t mask = table->bucket_count - 1;
+    fetch_line(&table->buckets[later_bucket(cursor, mask, 2 * (uint64_t)AHEAD)]);
+    fetch_line(table->buckets[later_bucket(cursor, mask, AHEAD)]);
+}
+
 static void visit_bucket(const struct dict_table *table, uint64_t cursor,
                          void (*visit)(void *context, struct dict_entry *entry), void *context) {
     struct dict_entry *entry = table->buckets[cursor & (table->bucket_count - 1)];
@@ -235,6 +270,7 @@ uint64_t dict_scan(const struct dict *dict, uint64_t cursor,
     const struct dict_table *large = &dict->tables[1];
     if (dict_count(dict) == 0) return 0;
     if (!is_moving(dict)) {
+        fetch_scanned(small, cursor);
         visit_bucket(small, cursor, visit, context);
         return next_cursor(cursor, small->bucket_count - 1);
     }
@@ -297,6 +333,7 @@ struct dict_entry *dict_walk_next(struct dict_walk *walk) {
     while (walk->next == NULL) {
         const struct dict_table *table = &walk->dict->tables[walk->table];
         if (walk->bucket < table->bucket_count) {
+            fetch_ahead(table, walk->bucket);
             walk->next = table->buckets[walk->bucket++];
         } else if (walk->table == 0) {
             walk->table = 1;

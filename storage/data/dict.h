@@ -52,6 +52,11 @@ uint64_t dict_scan(const struct dict *dict, uint64_t cursor,
 struct dict_entry *
 dict_random(const struct dict *dict,
             struct rng *rng); // fair enough: as Redis' "fair" random; NULL when empty
+
+// Asks the memory for what dict_find will look at for that key, and does not wait: the bucket, or,
+// once that has come, the first entry in it.
+enum dict_part { DICT_BUCKET, DICT_ENTRY };
+void dict_fetch(const struct dict *dict, struct slice key, enum dict_part part);
 size_t dict_memory(const struct dict *dict); // of the tables, not the entries
 void dict_check(const struct dict *dict);    // asserts all invariants
 

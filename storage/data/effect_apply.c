@@ -14,6 +14,7 @@
 
 enum {
     PUSHED_AT_ONCE = 256,   // values of a LIST_PUSH taken before they are placed
+    FIELDS_AT_ONCE = 32,    // of a HASH_SET, likewise
     CHECKED_LIST_MAX = 512, // debug builds check lists up to this length after each change
 };
 
@@ -256,22 +257,52 @@ static enum err take_field(struct apply *apply, struct slice *out) {
     return ERR_NONE;
 }
 
+struct pair {
+    struct slice field;
+    struct blob value;
+};
+
+// *taken were read, and are to be set, also when the one behind them is refused.
+static enum err take_pairs(struct apply *apply, struct pair *out, size_t count, size_t *taken) {
+    enum err err = ERR_NONE;
+    for (*taken = 0; *taken < count; ++*taken) {
+        struct pair *pair = &out[*taken];
+        err = take_field(apply, &pair->field);
+        if (err == ERR_NONE) err = apply_take_value(apply, &pair->value);
+        if (err != ERR_NONE) break;
+    }
+    return err;
+}
+
+// In a large hash each field is a wait for memory; of several they run side by side.
+static void set_pairs(struct apply *apply, const struct pair *pairs, size_t count) {
+    struct hash_type *hash = apply->entry->value.hash;
+    for (size_t i = 0; i < count && count > 1; i++)
+        hash_fetch(hash, pairs[i].field, DICT_BUCKET);
+    for (size_t i = 0; i < count && count > 1; i++)
+        hash_fetch(hash, pairs[i].field, DICT_ENTRY);
+    for (size_t i = 0; i < count; i++) {
+        struct blob old;
+        apply->out->added += hash_set(hash, pairs[i].field, pairs[i].value, &old);
+        keyspace_leave(apply->keyspace, &old);
+    }
+}
+
 static enum err apply_hash_set(struct apply *apply) {
     const uint32_t count = meta_u32(&apply->meta);
     if (!holds_or_absent(apply, TYPE_HASH)) return refuse(apply, "the key is not a hash");
     if (count == 0 || count > EFFECT_ELEMENTS_MAX) return refuse(apply, "a count out of range");
-    for (uint32_t i = 0; i < count; i++) {
-        struct slice field;
-        struct blob value;
-        enum err err = take_field(apply, &field);
-        if (err == ERR_NONE) err = apply_take_value(apply, &value);
-        if (err != ERR_NONE) return err;
+    enum err err = ERR_NONE;
+    for (uint32_t left = count; left > 0 && err == ERR_NONE;) {
+        struct pair pairs[FIELDS_AT_ONCE];
+        size_t taken = 0;
+        err = take_pairs(apply, pairs, num_min(left, FIELDS_AT_ONCE), &taken);
+        if (taken == 0) break;
         if (apply->entry == NULL) apply_create_entry(apply, TYPE_HASH);
-        struct blob old;
-        apply->out->added += hash_set(apply->entry->value.hash, field, value, &old);
-        keyspace_leave(apply->keyspace, &old);
+        set_pairs(apply, pairs, taken);
+        left -= (uint32_t)taken;
     }
-    return ERR_NONE;
+    return err;
 }
 
 static enum err apply_hash_remove(struct apply *apply) {

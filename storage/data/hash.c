@@ -88,6 +88,10 @@ bool hash_find(const struct hash_type *hash, struct slice field, struct blob *ou
     return true;
 }
 
+void hash_fetch(const struct hash_type *hash, struct slice field, enum dict_part part) {
+    if (hash->is_large) dict_fetch(&hash->dict, field, part);
+}
+
 static void visit_small(const struct hash_type *hash,
                         void (*visit)(void *context, struct slice field, const struct blob *value),
                         void *context) {

@@ -10,6 +10,7 @@
 
 #include "proto/base/rng.h"
 #include "storage/data/blob.h"
+#include "storage/data/dict.h"
 
 enum {
     HASH_SMALL_FIELDS_MAX = 512, // Redis' hash-max-listpack-entries
@@ -22,6 +23,8 @@ struct hash_type; // "struct hash" reads like a checksum
 // ---- reading
 size_t hash_len(const struct hash_type *hash);
 bool hash_find(const struct hash_type *hash, struct slice field, struct blob *out); // lends
+// As dict_fetch; a small hash is taken to be in the cache.
+void hash_fetch(const struct hash_type *hash, struct slice field, enum dict_part part);
 bool hash_is_small(const struct hash_type *hash);
 // Visits every field in table order (small: insertion order).
 void hash_each(const struct hash_type *hash,

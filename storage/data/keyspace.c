@@ -72,6 +72,11 @@ const struct entry *keyspace_find_raw(const struct keyspace *keyspace, unsigned 
     return keyspace_entry(keyspace, db, key);
 }
 
+void keyspace_fetch(const struct keyspace *keyspace, unsigned db, struct slice key,
+                    enum dict_part part) {
+    dict_fetch(&database(keyspace, db)->keys, key, part);
+}
+
 const struct entry *keyspace_find(const struct keyspace *keyspace, unsigned db, struct slice key,
                                   int64_t now_ms) {
     const struct entry *entry = keyspace_entry(keyspace, db, key);

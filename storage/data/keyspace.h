@@ -57,6 +57,9 @@ const struct entry *keyspace_find(const struct keyspace *keyspace, unsigned db, 
                                   int64_t now_ms); // NULL when absent or expired
 const struct entry *keyspace_find_raw(const struct keyspace *keyspace, unsigned db,
                                       struct slice key); // expired ones too
+// As dict_fetch, of the keys of that database.
+void keyspace_fetch(const struct keyspace *keyspace, unsigned db, struct slice key,
+                    enum dict_part part);
 struct slice entry_key(const struct entry *entry);
 const char *entry_type_name(const struct entry *entry); // "string", "stream", ...
 size_t keyspace_count(const struct keyspace *keyspace,

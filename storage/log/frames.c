@@ -1,5 +1,6 @@
 #include "storage/log/frames.h"
 
+#include "proto/base/fetch.h"
 #include "proto/base/mem.h"
 #include "proto/base/mutant.h"
 #include "storage/log/record.h"
@@ -52,6 +53,12 @@ static enum err hand_over(struct frames *frames) {
     return err;
 }
 
+// The next record's header and the beginning of its meta, while this one is visited.
+static void fetch_record(const char *at) {
+    fetch_line(at);
+    fetch_line(at + FETCH_LINE);
+}
+
 enum err frames_add(struct frames *frames, const char *at, uint32_t slot, size_t offset,
                     struct fault *fault) {
     struct batch_header header = batch_get(at);
@@ -61,6 +68,7 @@ enum err frames_add(struct frames *frames, const char *at, uint32_t slot, size_t
         struct record record = record_get(at + position);
         uint64_t lsn = header.lsn + position;
         position += record.bytes;
+        if (position < header.bytes) fetch_record(at + position);
         if (lsn < frames->from_lsn) continue;
         if (record.flags & RECORD_BEGIN) {
             if (!MUTANT(UNFINISHED_FRAME_KEPT)) discard_unfinished(frames);
@@ -76,6 +84,7 @@ enum err frames_add(struct frames *frames, const char *at, uint32_t slot, size_t
         struct log_record handed = {
             .type = record.type,
             .is_last = (record.flags & RECORD_END) != 0,
+            .is_placed = true,
             .meta = record.meta,
             .payload = record.payload,
             .slot = slot,
@@ -100,5 +109,6 @@ void frames_detach(struct frames *frames) {
         if (record->payload.len > 0) memcpy(payload, record->payload.data, record->payload.len);
         record->meta.data = pending->copy;
         record->payload.data = payload;
+        record->is_placed = false;
     }
 }

@@ -71,10 +71,12 @@ enum err log_open(struct log **out, struct vfs *vfs, const struct log_options *o
                   struct fault *fault);
 void log_close(struct log *log); // NULL is fine; no flush or slot job may be in flight
 
-// One record as recovery and the live path hand it on. Slices live until the visitor returns.
+// One record as recovery and the live path hand it on. Slices live until the visitor returns, or
+// longer.
 struct log_record {
     uint8_t type;
-    bool is_last; // END of its frame
+    bool is_last;   // END of its frame
+    bool is_placed; // log_span_read: the slices live until it returns
     struct slice meta;
     struct slice payload; // the payload area, 8-byte aligned pieces in the order of the meta
     uint32_t slot;
