@@ -77,6 +77,14 @@ bool store_wants_fold(struct store *store, int64_t now_ms) {
     return foldable_bytes(store) >= (log_stats(store->log).is_full ? 1 : due_bytes(store));
 }
 
+static uint64_t count_keys(const struct store *store) {
+    uint64_t keys = 0;
+    for (unsigned db = 0; db < keyspace_databases(store->keyspace); db++)
+        keys += keyspace_count(store->keyspace, db);
+    return keys;
+}
+
+// Each slice reads the log anew: a key cannot be divided, so there are no more slices than keys.
 static unsigned slices_for(const struct store *store) {
     const struct store_fold_options *options = &store->folds.options;
     if (options->slices != 0) return (unsigned)num_min(options->slices, FOLD_SLICES_MAX);
@@ -84,7 +92,8 @@ static unsigned slices_for(const struct store *store) {
     const uint64_t estimate = MEMORY_PER_BYTE * header->body_bytes + MEMORY_PER_KEY * header->keys +
                               store->folds.growth_bytes;
     const uint64_t bound = options->memory_bytes != 0 ? options->memory_bytes : MEMORY_DEFAULT;
-    return (unsigned)num_min((size_t)(estimate / bound) + 1, FOLD_SLICES_MAX);
+    const uint64_t slices = num_min(estimate / bound + 1, num_max(count_keys(store), 1));
+    return (unsigned)num_min(slices, FOLD_SLICES_MAX);
 }
 
 // Another one for each try, also after a restart: the end of the log has moved or the seed is new.

@@ -1,7 +1,7 @@
 // When a checkpoint is worth it, and what a start that loads it tells meanwhile.
 #include "tests/unit/fold_fixture.h"
 
-enum { KEYS = 16000, SEGMENTS = 8 };
+enum { KEYS = 16000, SEGMENTS = 8, JOBS = 100 };
 
 static void there_is_nothing_to_fold_in_an_empty_or_short_log(void **state) {
     struct fixture *f = *state;
@@ -36,6 +36,7 @@ static uint64_t segments_in_use(const struct store *store) {
 static enum err open_telling(struct fixture *f, struct progress *progress) {
     const struct store_options options = {
         .log = {.segment_bytes = SEGMENT_BYTES, .slots_ahead = 2, .seed = 9, .progress = progress},
+        .fold = {.memory_bytes = 64 << 10},
         .databases = 16,
         .seed = 9};
     struct store_recovery recovery;
@@ -90,6 +91,29 @@ static void segments_that_were_emptied_need_no_checkpoint(void **state) {
     start_again(f);
 }
 
+// A key cannot be divided; another slice would read the log once more for nothing.
+static void there_are_no_more_slices_than_keys(void **state) {
+    struct fixture *f = *state;
+    char bytes[70];
+    memset(bytes, 'v', sizeof bytes);
+    struct slice values[JOBS];
+    for (size_t i = 0; i < JOBS; i++)
+        values[i] = slice_of(bytes, sizeof bytes);
+    start_again(f); // with little memory for folds
+    for (int i = 0; i < 2; i++) {
+        for (unsigned frame = 0; frame < 400; frame++) {
+            struct txn *txn = txn_begin(f->store, NOW_MS);
+            txn_list_push(txn, 0, slice_str(i == 0 ? "one" : "other"), LIST_TAIL, values, JOBS);
+            txn_commit(txn);
+            settle(f->store);
+        }
+        pass_segments(f->store, 1);
+        assert_int_equal(keyspace_count(store_keyspace(f->store), 0), i + 1);
+        fold_now(f);
+        assert_int_equal(store_checkpoint_stats(f->store).last_slices, i + 1);
+    }
+}
+
 static void a_full_disk_is_reason_enough(void **state) {
     struct fixture *f = *state;
     char bytes[BIG];
@@ -138,6 +162,7 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(segments_that_were_emptied_need_no_checkpoint, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(there_are_no_more_slices_than_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_is_reason_enough, setup, teardown),
         cmocka_unit_test_setup_teardown(a_start_tells_how_far_the_checkpoint_is_loaded, setup,
                                         teardown),
