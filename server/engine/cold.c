@@ -66,6 +66,9 @@ struct cold {
     size_t asked_at;  // of them are facts by now
     call_derive *derive;
     struct slice against; // lent from the command's arguments, which stay
+    bool is_paused;       // nothing is read: it only has had its share
+    void *kept;           // see call_keep; NULL: nothing
+    void (*kept_free)(void *kept);
 };
 
 // ---- facts
@@ -167,6 +170,7 @@ void cold_end(struct client *client) {
     store_want_end(client->engine->store, cold->want);
     facts_deinit(&cold->facts);
     buf_deinit(&cold->asked);
+    if (cold->kept != NULL) cold->kept_free(cold->kept);
     mem_free(cold);
     client->cold = NULL;
 }
@@ -273,6 +277,43 @@ enum err call_fact(struct call *call, const struct blob *blob, call_derive *deri
     return ERR_NONE;
 }
 
+// ---- in pieces
+
+size_t call_steps(const struct call *call) {
+    const struct engine *engine = call->engine;
+    if (!may_suspend(call)) return SIZE_MAX;
+    const size_t share = num_max(1, engine->look_steps / ENGINE_LOOK_SHARES);
+    return num_max(engine->steps_left, share);
+}
+
+void call_stepped(struct call *call, size_t steps) {
+    struct engine *engine = call->engine;
+    engine->steps_left -= num_min(engine->steps_left, steps);
+}
+
+void call_pause(struct call *call) {
+    struct cold *cold = cold_get(call->client);
+    must(cold->asked.len == 0 && call->client->waiter == NULL);
+    call->is_cold = true;
+    cold->is_paused = true;
+}
+
+void *call_kept(struct call *call) {
+    struct cold *cold = call->client->cold;
+    if (cold == NULL) return NULL;
+    void *kept = cold->kept;
+    cold->kept = NULL;
+    return kept;
+}
+
+void call_keep(struct call *call, void *kept, void (*free)(void *kept), bool has_advanced) {
+    struct cold *cold = cold_get(call->client);
+    must(cold->kept == NULL);
+    cold->kept = kept;
+    cold->kept_free = free;
+    if (has_advanced) cold->rounds = 0;
+}
+
 // ---- reading
 
 static void on_read(void *context);
@@ -343,11 +384,17 @@ static void on_read(void *context) {
 
 void cold_suspend(struct client *client) {
     struct cold *cold = client->cold;
+    if (cold->is_paused) {
+        cold->is_paused = false;
+        client_enter(client, CLIENT_RUNNABLE);
+        return;
+    }
     if (client->waiter == NULL) client_enter(client, CLIENT_READING);
     if (cold->want != NULL && !cold->has_bytes) return; // on its way
     cold_forget_bytes(client);
     cold->rounds++;
-    cold->facts.next = 0;
+    // Where it goes on, or else begins again.
+    cold->facts.next = cold->kept == NULL ? 0 : cold->facts.items.len / sizeof(struct fact);
     if (cold->asked.len > 0) {
         want_next(cold);
         return;

@@ -8,7 +8,10 @@
 _Static_assert(sizeof(struct chunk) == 32, "CHUNK_FULL_CAP counts on it");
 _Static_assert(CHUNK_FULL_CAP == 290, "290 elements in 4092 bytes");
 
-enum { SCAN_BLOCK = 16 }; // hashes compared without a branch: the compiler makes vectors of it
+enum {
+    SCAN_BLOCK = 16, // hashes compared without a branch: the compiler makes vectors of it
+    SHORT_ROW = 8,   // elements that are sooner moved one by one
+};
 
 uint16_t chunk_cap_above(size_t count) {
     // 88 of 96, 256 of 256, 1012 of 1024, 4092 of 4096 bytes.
@@ -34,6 +37,17 @@ static void move_row(struct chunk *chunk, size_t to, size_t place, size_t count)
     memmove(chunk->words + to, chunk->words + place, count * sizeof *chunk->words);
     memmove(hashes + to, hashes + place, count * sizeof *hashes);
     memmove(tails + to, tails + place, count * sizeof *tails);
+}
+
+// The same for few, towards the front.
+static void move_few(struct chunk *chunk, size_t to, size_t place, size_t count) {
+    uint32_t *hashes = chunk_hashes(chunk);
+    uint16_t *tails = chunk_tails(chunk);
+    for (size_t i = 0; i < count; i++) {
+        chunk->words[to + i] = chunk->words[place + i];
+        hashes[to + i] = hashes[place + i];
+        tails[to + i] = tails[place + i];
+    }
 }
 
 void chunk_read(const struct chunk *chunk, size_t at, size_t count, struct blob *out) {
@@ -103,7 +117,10 @@ void chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexe
         const size_t kept = indexes[i] + 1 - begin; // these stay, up to the next that goes
         const size_t end = i + 1 < count ? indexes[i + 1] - begin : node->count;
         must(kept <= end);
-        move_row(chunk, to, node->start + kept, end - kept);
+        if (end - kept < SHORT_ROW)
+            move_few(chunk, to, node->start + kept, end - kept);
+        else
+            move_row(chunk, to, node->start + kept, end - kept);
         to += end - kept;
     }
     node->count = (uint16_t)(node->count - count);

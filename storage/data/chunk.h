@@ -18,7 +18,8 @@ struct branch;
 // What the tree above (deque.h) knows of a chunk or a branch.
 struct tree_node {
     struct branch *parent; // NULL: the root
-    uint16_t slot;         // which of the parent's children this is
+    uint8_t slot;          // which of the parent's children this is
+    bool is_indexed;       // of a chunk: its list's index, if there is one, has its elements
     uint16_t start;        // first element or child in use
     uint16_t count;        // of elements or children
     uint16_t cap;

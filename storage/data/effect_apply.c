@@ -13,8 +13,9 @@
 #include "storage/data/keyspace_state.h"
 
 enum {
-    PUSHED_AT_ONCE = 256,   // values of a LIST_PUSH taken before they are placed
-    CHECKED_LIST_MAX = 512, // debug builds check lists up to this length after each change
+    PUSHED_AT_ONCE = 256,      // values of a LIST_PUSH taken before they are placed
+    CHECKED_LIST_MAX = 512,    // debug builds check lists up to this length after each change
+    INDEXED_AT_ONCE = 1 << 12, // elements; in the list's index, per LIST_REMOVE
 };
 
 // ---- the key
@@ -211,7 +212,12 @@ static void remove_many(struct apply *apply, const char *encoded, size_t count) 
     uint32_t *indexes = count == 1 ? &one : mem_alloc_array(count, sizeof *indexes);
     for (size_t i = 0; i < count; i++)
         indexes[i] = load_u32le(encoded + i * sizeof *indexes);
-    list_remove_many(list_of(apply), indexes, count, leave, apply->keyspace);
+    if (count < CUT_MIN) {
+        list_remove_many(list_of(apply), indexes, count, leave, apply->keyspace);
+    } else { // in steps, as a trim does
+        struct list *cut = list_cut_many(list_of(apply), indexes, count);
+        keyspace_discard(apply->keyspace, TYPE_LIST, (union entry_value){.list = cut});
+    }
     if (indexes != &one) mem_free(indexes);
 }
 
@@ -228,7 +234,7 @@ static enum err apply_list_remove(struct apply *apply) {
         bound = index;
     }
     remove_many(apply, indexes.data, count);
-    list_index_build(list_of(apply)); // whoever searches once will search again
+    list_index_build(list_of(apply), INDEXED_AT_ONCE); // whoever searches once will search again
     remove_if_empty_list(apply);
     return ERR_NONE;
 }
