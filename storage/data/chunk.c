@@ -109,21 +109,28 @@ void chunk_remove(struct chunk *chunk, size_t at) {
     node->count--;
 }
 
-void chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count) {
+size_t chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count,
+                         struct blob *out) {
     struct tree_node *node = &chunk->node;
     must(count > 0 && count <= node->count && indexes[count - 1] - begin < node->count);
-    size_t to = node->start + (indexes[0] - begin);
+    const uint16_t *tails = chunk_tails(chunk) + node->start;
+    size_t owners = 0;
+    size_t to = indexes[0] - begin;
     for (size_t i = 0; i < count; i++) {
-        const size_t kept = indexes[i] + 1 - begin; // these stay, up to the next that goes
+        const size_t at = indexes[i] - begin;
         const size_t end = i + 1 < count ? indexes[i + 1] - begin : node->count;
-        must(kept <= end);
-        if (end - kept < SHORT_ROW)
-            move_few(chunk, to, node->start + kept, end - kept);
+        must(at < end);
+        if (tail_kind(tails[at]) != BLOB_INLINE) out[owners++] = chunk_get(chunk, at);
+        // Those behind stay, up to the next that goes.
+        const size_t kept = end - at - 1;
+        if (kept < SHORT_ROW)
+            move_few(chunk, node->start + to, node->start + at + 1, kept);
         else
-            move_row(chunk, to, node->start + kept, end - kept);
-        to += end - kept;
+            move_row(chunk, node->start + to, node->start + at + 1, kept);
+        to += kept;
     }
     node->count = (uint16_t)(node->count - count);
+    return owners;
 }
 
 void chunk_copy_behind(struct chunk *to, const struct chunk *from, size_t at, size_t count) {

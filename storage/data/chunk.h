@@ -76,8 +76,10 @@ void chunk_write(struct chunk *chunk, size_t at, size_t count, const struct blob
 void chunk_slide(struct chunk *chunk, uint16_t start); // moves the row; start + count <= cap
 void chunk_insert(struct chunk *chunk, size_t at, const struct blob *blob); // count < cap
 void chunk_remove(struct chunk *chunk, size_t at);
-// Those at indexes[i] - begin, which grow.
-void chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count);
+// Those at indexes[i] - begin, which grow. Gives those that are to be released, in `out`, which has
+// room for all: what is INLINE owns nothing, and is left out.
+size_t chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count,
+                         struct blob *out);
 
 // Copies elements [at, at + count) of `from` behind the last of `to`, which has room for them
 // there. `from` keeps them.

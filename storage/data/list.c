@@ -310,7 +310,7 @@ static void cut_chunk(struct list *list, struct list *cut, struct chunk *chunk) 
     deque_count(&cut->deque, chunk, moved);
 }
 
-static struct list *cut_new(const struct list *list) {
+struct list *list_cut_new(const struct list *list) {
     struct list *cut = list_new();
     cut->shares = list_shares_ref(list->shares);
     return cut;
@@ -327,7 +327,7 @@ struct list *list_cut(struct list *list, enum list_end end, size_t count) {
         count -= moved;
         tell_pop(list, end, moved);
         if (end == LIST_HEAD) list->origin += moved;
-        if (cut == NULL) cut = cut_new(list);
+        if (cut == NULL) cut = list_cut_new(list);
         cut_chunk(list, cut, chunk);
     }
     upkeep_drop_if_short(list);
@@ -443,17 +443,17 @@ void list_pop_many(struct list *list, enum list_end end, size_t count,
     }
 }
 
-// Elements of one chunk, not all; `begin` is the index of its first.
-static void remove_within(struct list *list, struct chunk *chunk, size_t begin,
-                          const uint32_t *indexes, size_t count, struct blob *out) {
+// Elements of one chunk, not all; `begin` is the index of its first. Gives those that are to be
+// released.
+static size_t remove_within(struct list *list, struct chunk *chunk, size_t begin,
+                            const uint32_t *indexes, size_t count, struct blob *out) {
     list_unshare(list->shares, chunk);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = chunk_get(chunk, indexes[i] - begin);
-        upkeep_take(list, out[i].hash, chunk);
-    }
-    chunk_remove_many(chunk, begin, indexes, count);
+    for (size_t i = 0; i < count && list->index != NULL; i++)
+        upkeep_take(list, chunk_get(chunk, indexes[i] - begin).hash, chunk);
+    const size_t owners = chunk_remove_many(chunk, begin, indexes, count, out);
     deque_count(&list->deque, chunk, -(int)count);
     if (chunk->node.count <= CHUNK_SPARSE && list->deque.chunks > 1) join(list, chunk);
+    return owners;
 }
 
 static void tell_removal(struct list *list, const uint32_t *indexes, size_t count) {
@@ -499,16 +499,15 @@ void list_remove_many(struct list *list, const uint32_t *indexes, size_t count,
             take_chunk(list, &gone, chunk);
             continue;
         }
-        remove_within(list, chunk, begin, indexes + left, here, blobs);
-        for (size_t i = 0; i < here; i++)
+        const size_t owners = remove_within(list, chunk, begin, indexes + left, here, blobs);
+        for (size_t i = 0; i < owners; i++)
             release(context, &blobs[i]);
     }
     gone_end(list, &gone);
     removed_many(list);
 }
 
-struct list *list_cut_many(struct list *list, const uint32_t *indexes, size_t count) {
-    struct list *cut = cut_new(list);
+void list_cut_many(struct list *list, struct list *cut, const uint32_t *indexes, size_t count) {
     struct blob blobs[CHUNK_FULL_CAP];
     tell_removal(list, indexes, count);
     if (count > CHUNK_FULL_CAP) upkeep_expect_loss(list, count);
@@ -522,11 +521,10 @@ struct list *list_cut_many(struct list *list, const uint32_t *indexes, size_t co
             cut_chunk(list, cut, chunk);
             continue;
         }
-        remove_within(list, chunk, begin, indexes + left, here, blobs);
-        list_push_all(cut, LIST_TAIL, blobs, here);
+        const size_t owners = remove_within(list, chunk, begin, indexes + left, here, blobs);
+        list_push_all(cut, LIST_TAIL, blobs, owners);
     }
     removed_many(list);
-    return cut;
 }
 
 void list_check(const struct list *list) {

@@ -108,12 +108,14 @@ void list_pop_many(struct list *list, enum list_end end, size_t count,
 struct list *list_cut(struct list *list, enum list_end end, size_t count);
 void list_insert(struct list *list, size_t index, struct blob blob); // before index; index <= len
 struct blob list_remove(struct list *list, size_t index);
-// Takes the elements at these indexes, which grow. `release` as for list_pop_many.
+// Takes the elements at these indexes, which grow. `release` as for list_pop_many, but not for all
+// that are INLINE: they own nothing.
 void list_remove_many(struct list *list, const uint32_t *indexes, size_t count,
                       void (*release)(void *context, struct blob *blob), void *context);
-// The same, but they go over into a list of their own; for many. It holds them in no order that
-// means anything: it is to be drained.
-struct list *list_cut_many(struct list *list, const uint32_t *indexes, size_t count);
+// The same, but those that own something go over into `cut`, of list_cut_new: for many. It holds
+// them in no order that means anything: it is to be drained.
+void list_cut_many(struct list *list, struct list *cut, const uint32_t *indexes, size_t count);
+struct list *list_cut_new(const struct list *list);
 struct blob list_replace(struct list *list, size_t index, struct blob blob); // gives the old one
 // The same where both are the same value: only where it lies is another place.
 struct blob list_relocate(struct list *list, size_t index, struct blob blob);

@@ -8,7 +8,7 @@ enum {
     INDEX_DROP_ABOVE = 1 << 20, // 16 bytes and more per element are too many beyond
     INDEX_BUILD_MAX = 1 << 19,  // apart from the bound above: a list near it does not flap
     INDEX_LOSS = 4,             // an index that loses a quarter of its entries at once is given up,
-    INDEX_LOSS_MAX = 1 << 14,   // or so many
+    INDEX_LOSS_MAX = 1 << 12,   // or so many
     CLEARED_PER_ELEMENT = 16,   // of the table, in the time that it takes to put one in
 };
 

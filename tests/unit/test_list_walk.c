@@ -101,10 +101,13 @@ static void take_many(struct model *model) {
     if (count > LIST_WALK_TOLD_MAX) model->may_lose = true;
     for (size_t i = count; i > 0; i--)
         model_close(model, indexes[i - 1], 1);
-    if (below(model, 2) == 0)
+    if (below(model, 2) == 0) {
         list_remove_many(model->list, indexes, count, release_blob, NULL);
-    else
-        list_free(list_cut_many(model->list, indexes, count), release_blob, NULL);
+        return;
+    }
+    struct list *cut = list_cut_new(model->list);
+    list_cut_many(model->list, cut, indexes, count);
+    list_free(cut, release_blob, NULL);
 }
 
 static void change(struct model *model) {

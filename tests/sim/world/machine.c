@@ -472,6 +472,7 @@ bool machine_settle(struct world *world) {
         peers_carry(world, true);
         if (machine_is_dead(world) || world->is_stopping) return false;
         engine_unpause(world->engine); // whom a pause held back is runnable now
+        has_moved = machine_read_begin(world) || has_moved; // a command in pieces may ask only now
         if (has_moved || !is_at_rest(world)) continue;
         if (!log_stats(log).is_full || has_waited) return true;
         // Slots that could not be made are tried again after a second.
