@@ -222,16 +222,24 @@ static void reverse(uint32_t *indexes, size_t count) {
     }
 }
 
-enum { INDEX_BYTES_PER_RECORD = 16 * 1024 }; // fewer than the store puts into one
+enum {
+    INDEX_BYTES_PER_RECORD = 16 * 1024, // fewer than the store puts into one
+    REMOVED_AT_ONCE = 1 << 16,          // indexes that are handed over; all changes are one frame
+};
 
-static void remove_indexes(struct call *call, const struct hunt *hunt) {
-    const size_t count = hunt_found(hunt);
-    uint32_t one;
-    uint32_t *indexes = count == 1 ? &one : mem_alloc(count * sizeof *indexes);
-    list_finds_copy(&hunt->trail.walk.finds, 0, indexes);
-    if (hunt->trail.walk.look.backward) reverse(indexes, count);
-    txn_list_remove(call->txn, call->db, call->argv[1], indexes, count);
-    if (indexes != &one) mem_free(indexes);
+// From the back of the list: what is removed first must not shift the indexes of the others.
+static void remove_indexes(struct call *call, const struct list_finds *finds) {
+    uint32_t few[MATCHES_AT_ONCE];
+    const size_t most = num_min(finds->count, REMOVED_AT_ONCE);
+    uint32_t *indexes = most <= MATCHES_AT_ONCE ? few : mem_alloc(most * sizeof *indexes);
+    for (size_t left = finds->count; left > 0;) {
+        const size_t some = num_min(left, most);
+        list_finds_copy(finds, finds->backward ? finds->count - left : left - some, some, indexes);
+        if (finds->backward) reverse(indexes, some);
+        txn_list_remove(call->txn, call->db, call->argv[1], indexes, some);
+        left -= some;
+    }
+    if (indexes != few) mem_free(indexes);
 }
 
 static enum call_result remove_found(struct call *call, struct hunt *hunt) {
@@ -239,7 +247,7 @@ static enum call_result remove_found(struct call *call, struct hunt *hunt) {
     if (count > 0) {
         const size_t bytes = count * sizeof(uint32_t);
         if (!call_prepare(call, bytes, 2 + bytes / INDEX_BYTES_PER_RECORD)) return CALL_RETRY;
-        remove_indexes(call, hunt);
+        remove_indexes(call, &hunt->trail.walk.finds);
     }
     reply_int(&call->reply, (int64_t)count);
     return CALL_DONE;
@@ -356,7 +364,7 @@ static void answer_positions(struct call *call, const struct list_finds *finds, 
         mem_alloc(sizeof *positions + count * sizeof positions->indexes[0]);
     positions->at = 0;
     positions->count = count;
-    list_finds_copy(finds, skipped, positions->indexes);
+    list_finds_copy(finds, skipped, count, positions->indexes);
     if (call_wants_snapshot(call, count)) {
         call_reply_snapshot(call, &kind, positions, count);
         return;

@@ -24,7 +24,7 @@ enum {
     ENGINE_LOOK_BYTES = 512 << 10,        // compared or measured by one command in one go
     // Elements that all commands together look at in a turn, when they go in pieces, and the share
     // that each has at least.
-    ENGINE_LOOK_STEPS = 512 << 10,
+    ENGINE_LOOK_STEPS = 256 << 10,
     ENGINE_LOOK_SHARES = 16,
     // Elements of large values that are gone which a turn frees (about 0.3 ms), and which a command
     // frees that would be refused for want of memory otherwise.

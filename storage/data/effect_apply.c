@@ -249,7 +249,8 @@ static enum err apply_list_remove(struct apply *apply) {
         bound = index;
     }
     remove_many(apply, indexes.data, count);
-    list_index_build(list_of(apply), INDEXED_AT_ONCE); // whoever searches once will search again
+    // Whoever searches once will search again, but not for so many.
+    if (count < CUT_MIN) list_index_build(list_of(apply), INDEXED_AT_ONCE);
     remove_if_empty_list(apply);
     return ERR_NONE;
 }

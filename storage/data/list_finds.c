@@ -100,13 +100,15 @@ void list_finds_remove(struct list_finds *finds, size_t index, size_t count) {
     shift_from(finds, index + count, (uint32_t)0 - (uint32_t)count);
 }
 
-void list_finds_copy(const struct list_finds *finds, size_t skipped, uint32_t *out) {
-    must(skipped <= finds->count);
-    for (size_t i = 0; i < finds->row_count; i++) {
+void list_finds_copy(const struct list_finds *finds, size_t skipped, size_t count, uint32_t *out) {
+    must(count <= finds->count && skipped <= finds->count - count);
+    for (size_t i = 0; count > 0; i++) {
         const struct find_row *row = &finds->rows[i];
         const size_t from = num_min(skipped, row->count);
+        const size_t some = num_min(count, row->count - from);
         skipped -= from;
-        for (size_t k = from; k < row->count; k++)
+        count -= some;
+        for (size_t k = from; k < from + some; k++)
             *out++ = row->items[k] + row->shift;
     }
 }

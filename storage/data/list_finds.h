@@ -27,8 +27,8 @@ void list_finds_add(struct list_finds *finds, size_t index); // behind all other
 void list_finds_insert(struct list_finds *finds, size_t index, size_t count);
 void list_finds_remove(struct list_finds *finds, size_t index, size_t count);
 void list_finds_drop(struct list_finds *finds, size_t from, size_t to); // those in [from, to)
-// finds->count - skipped of them, without the first `skipped`, in their order.
-void list_finds_copy(const struct list_finds *finds, size_t skipped, uint32_t *out);
+// `count` of them, without the first `skipped`, in their order.
+void list_finds_copy(const struct list_finds *finds, size_t skipped, size_t count, uint32_t *out);
 size_t list_finds_first(const struct list_finds *finds); // there is one
 
 #endif

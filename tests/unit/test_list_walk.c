@@ -144,7 +144,7 @@ static void assert_right(const struct model *model, const struct list_walk *walk
     const bool backward = walk->look.backward;
     const size_t at = walk->look.at;
     assert_true(at <= model->len && walk->finds.count <= MODEL_MAX);
-    list_finds_copy(&walk->finds, 0, found);
+    list_finds_copy(&walk->finds, 0, walk->finds.count, found);
     size_t next = 0;
     for (size_t i = 0; i < (backward ? model->len - at : at); i++) {
         const size_t index = backward ? model->len - 1 - i : i;
