@@ -10,7 +10,7 @@ _Static_assert(CHUNK_FULL_CAP == 290, "290 elements in 4092 bytes");
 
 enum {
     SCAN_BLOCK = 16, // hashes compared without a branch: the compiler makes vectors of it
-    SHORT_ROW = 8,   // elements that are sooner moved one by one
+    LONG_ROW = 8,    // fewer elements are sooner moved one by one
 };
 
 uint16_t chunk_cap_above(size_t count) {
@@ -37,17 +37,6 @@ static void move_row(struct chunk *chunk, size_t to, size_t place, size_t count)
     memmove(chunk->words + to, chunk->words + place, count * sizeof *chunk->words);
     memmove(hashes + to, hashes + place, count * sizeof *hashes);
     memmove(tails + to, tails + place, count * sizeof *tails);
-}
-
-// The same for few, towards the front.
-static void move_few(struct chunk *chunk, size_t to, size_t place, size_t count) {
-    uint32_t *hashes = chunk_hashes(chunk);
-    uint16_t *tails = chunk_tails(chunk);
-    for (size_t i = 0; i < count; i++) {
-        chunk->words[to + i] = chunk->words[place + i];
-        hashes[to + i] = hashes[place + i];
-        tails[to + i] = tails[place + i];
-    }
 }
 
 void chunk_read(const struct chunk *chunk, size_t at, size_t count, struct blob *out) {
@@ -113,23 +102,33 @@ size_t chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *inde
                          struct blob *out) {
     struct tree_node *node = &chunk->node;
     must(count > 0 && count <= node->count && indexes[count - 1] - begin < node->count);
-    const uint16_t *tails = chunk_tails(chunk) + node->start;
+    // Kept at hand: what is stored might be the chunk's own fields, as far as the compiler knows.
+    uint64_t *words = chunk->words + node->start;
+    uint32_t *hashes = chunk_hashes(chunk) + node->start;
+    uint16_t *tails = chunk_tails(chunk) + node->start;
+    const size_t len = node->count;
     size_t owners = 0;
     size_t to = indexes[0] - begin;
     for (size_t i = 0; i < count; i++) {
         const size_t at = indexes[i] - begin;
-        const size_t end = i + 1 < count ? indexes[i + 1] - begin : node->count;
+        const size_t end = i + 1 < count ? indexes[i + 1] - begin : len;
         must(at < end);
-        if (tail_kind(tails[at]) != BLOB_INLINE) out[owners++] = chunk_get(chunk, at);
+        out[owners] = (struct blob){.word = words[at], .hash = hashes[at], .tail = tails[at]};
+        owners += tail_kind(tails[at]) != BLOB_INLINE;
         // Those behind stay, up to the next that goes.
-        const size_t kept = end - at - 1;
-        if (kept < SHORT_ROW)
-            move_few(chunk, node->start + to, node->start + at + 1, kept);
-        else
-            move_row(chunk, node->start + to, node->start + at + 1, kept);
-        to += kept;
+        size_t kept = at + 1;
+        if (end - kept >= LONG_ROW) {
+            move_row(chunk, node->start + to, node->start + kept, end - kept);
+            to += end - kept;
+            kept = end;
+        }
+        for (; kept < end; kept++, to++) {
+            words[to] = words[kept];
+            hashes[to] = hashes[kept];
+            tails[to] = tails[kept];
+        }
     }
-    node->count = (uint16_t)(node->count - count);
+    node->count = (uint16_t)(len - count);
     return owners;
 }
 

@@ -212,7 +212,12 @@ static void take_indexes(const char *encoded, size_t count, uint32_t *out) {
         out[i] = load_u32le(encoded + i * sizeof *out);
 }
 
-// What goes is given back in steps, as when a list is trimmed. From the back: what goes first must
+static void leave_refs(void *context, const struct blob *row, size_t len) {
+    keyspace_leave_refs(context, row, len);
+}
+
+// What goes is given back in steps, as when a list is trimmed, but for scattered references, which
+// are sooner counted off than kept. From the back: what goes first must
 // not shift the positions of what goes later.
 static void cut_many(struct apply *apply, const char *encoded, size_t count) {
     struct list *cut = list_cut_new(list_of(apply));
@@ -221,7 +226,7 @@ static void cut_many(struct apply *apply, const char *encoded, size_t count) {
         const size_t some = num_min(count, REMOVED_AT_ONCE);
         count -= some;
         take_indexes(encoded + count * sizeof *indexes, some, indexes);
-        list_cut_many(list_of(apply), cut, indexes, some);
+        list_cut_many(list_of(apply), cut, indexes, some, leave_refs, apply->keyspace);
     }
     keyspace_discard(apply->keyspace, TYPE_LIST, (union entry_value){.list = cut});
 }

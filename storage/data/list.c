@@ -507,8 +507,18 @@ void list_remove_many(struct list *list, const uint32_t *indexes, size_t count,
     removed_many(list);
 }
 
-void list_cut_many(struct list *list, struct list *cut, const uint32_t *indexes, size_t count) {
-    struct blob blobs[CHUNK_FULL_CAP];
+// The rest of a row of which the references have left.
+static void cut_heaps(struct list *cut, struct blob *row, size_t len) {
+    size_t heaps = 0;
+    for (size_t i = 0; i < len; i++)
+        if (blob_kind(&row[i]) == BLOB_HEAP) row[heaps++] = row[i];
+    list_push_all(cut, LIST_TAIL, row, heaps);
+}
+
+void list_cut_many(struct list *list, struct list *cut, const uint32_t *indexes, size_t count,
+                   void (*leave)(void *context, const struct blob *row, size_t len),
+                   void *context) {
+    struct blob row[CHUNK_FULL_CAP];
     tell_removal(list, indexes, count);
     if (count > CHUNK_FULL_CAP) upkeep_expect_loss(list, count);
     for (size_t left = count; left > 0;) { // from the back, as above
@@ -521,8 +531,9 @@ void list_cut_many(struct list *list, struct list *cut, const uint32_t *indexes,
             cut_chunk(list, cut, chunk);
             continue;
         }
-        const size_t owners = remove_within(list, chunk, begin, indexes + left, here, blobs);
-        list_push_all(cut, LIST_TAIL, blobs, owners);
+        const size_t len = remove_within(list, chunk, begin, indexes + left, here, row);
+        leave(context, row, len);
+        cut_heaps(cut, row, len);
     }
     removed_many(list);
 }

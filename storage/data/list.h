@@ -112,9 +112,11 @@ struct blob list_remove(struct list *list, size_t index);
 // that are INLINE: they own nothing.
 void list_remove_many(struct list *list, const uint32_t *indexes, size_t count,
                       void (*release)(void *context, struct blob *blob), void *context);
-// The same, but those that own something go over into `cut`, of list_cut_new: for many. It holds
-// them in no order that means anything: it is to be drained.
-void list_cut_many(struct list *list, struct list *cut, const uint32_t *indexes, size_t count);
+// The same for many: whole chunks, and what is on the heap, go over into `cut` (of list_cut_new),
+// which holds them in no order that means anything and is to be drained. `leave` is called with
+// rows of others, among them all references; the rows hold elements that it is to pass over.
+void list_cut_many(struct list *list, struct list *cut, const uint32_t *indexes, size_t count,
+                   void (*leave)(void *context, const struct blob *row, size_t len), void *context);
 struct list *list_cut_new(const struct list *list);
 struct blob list_replace(struct list *list, size_t index, struct blob blob); // gives the old one
 // The same where both are the same value: only where it lies is another place.

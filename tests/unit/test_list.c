@@ -104,13 +104,19 @@ static uint64_t model_take_out(struct model *model, const uint32_t *indexes, siz
     return hashes;
 }
 
+static void count_refs(void *context, const struct blob *row, size_t len) {
+    struct released *released = context;
+    for (size_t i = 0; i < len; i++)
+        if (blob_kind(&row[i]) == BLOB_REF) released->hashes += row[i].hash;
+}
+
 static void drain_cut(struct model *model, const uint32_t *indexes, size_t count,
                       struct released *released) {
     struct list *cut = list_cut_new(model->list);
     for (size_t left = count; left > 0;) { // in two parts
         const size_t some = left == count ? 1 + below(model, count) : left;
         left -= some;
-        list_cut_many(model->list, cut, indexes + left, some);
+        list_cut_many(model->list, cut, indexes + left, some, count_refs, released);
     }
     list_check(cut);
     list_free(cut, count_released, released);

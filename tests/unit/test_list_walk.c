@@ -90,6 +90,12 @@ static void take_from_end(struct model *model) {
     list_pop_many(model->list, end, left, release_blob, NULL);
 }
 
+static void pass_over(void *context, const struct blob *row, size_t len) {
+    (void)context;
+    (void)row;
+    (void)len;
+}
+
 static void take_many(struct model *model) {
     static uint32_t indexes[MODEL_MAX];
     const size_t from = below(model, model->len);
@@ -106,7 +112,7 @@ static void take_many(struct model *model) {
         return;
     }
     struct list *cut = list_cut_new(model->list);
-    list_cut_many(model->list, cut, indexes, count);
+    list_cut_many(model->list, cut, indexes, count, pass_over, NULL);
     list_free(cut, release_blob, NULL);
 }
 
