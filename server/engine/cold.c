@@ -17,14 +17,14 @@
 // already changed something, it reads and waits.
 //
 // Commands that look at many elements go in pieces also when nothing is to be read: call_steps says
-// how many are left to this turn, call_pause ends the execution, and the client is RUNNABLE. What it
-// has learned about the data a command can keep for the next execution (call_keep), if it sees to
-// it that it stays right; it then counts the rounds of reading anew.
+// how many are left to this turn, call_pause ends the execution, and the client is RUNNABLE. What
+// it has learned about the data a command can keep for the next execution (call_keep), if it sees
+// to it that it stays right; it then counts the rounds of reading anew.
 //
 // How long the loop is held. By one execution: look_bytes looked at, about look_steps elements, and
 // what the command does when all is decided: a million elements are removed in one. Between the
-// executions: one want (WANT_BLOBS_MAX, WANT_BYTES) and look_bytes a turn. Payloads that are held in
-// memory (64 bytes and less) have no lsn, and so no facts: they are always compared.
+// executions: one want (WANT_BLOBS_MAX, WANT_BYTES) and look_bytes a turn. Payloads that are held
+// in memory (64 bytes and less) have no lsn, and so no facts: they are always compared.
 #include "proto/base/hash.h"
 #include "proto/base/mem.h"
 #include "proto/base/must.h"

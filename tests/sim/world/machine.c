@@ -97,7 +97,7 @@ static void start_engine(struct world *world) {
         .seed = world->options->seed ^ world->salt,
         .snapshot_min = world->snapshot_min,
         .look_bytes = world->snapshot_min < 1000 ? 64 * world->snapshot_min : 0,
-        .look_steps = world->snapshot_min < 1000 ? 4 * world->snapshot_min : 0,
+        .look_steps = world->snapshot_min < 1000 ? world->snapshot_min : 0,
         .wall_us = world->wall_us,
         .monotonic_us = world->monotonic_us,
     };
