@@ -152,6 +152,10 @@
     X(SNAPSHOT_FOLLOWS_LIST,        "cold",     "a long reply shows what its list has become meanwhile")                  \
     X(STREAM_CHUNK_NOT_COPIED,      "cold",     "a long reply shows what its stream has become meanwhile")                \
     X(HASH_BUCKET_NOT_COPIED,       "cold",     "a long reply shows what a hash has become meanwhile")                    \
+    /* commands in pieces */                                                                                              \
+    X(WALK_MISSES_INSERTION,        "pieces",   "a search in pieces does not learn what has come where it has been")      \
+    X(WALK_MISSES_REMOVAL,          "pieces",   "a search in pieces believes in the places of elements that have gone")   \
+    X(HUNT_ENDS_EARLY,              "pieces",   "a search that has had its share of a turn answers what it has found")    \
     /* trash */                                                                                                           \
     X(TRASH_BYTES_KEPT,             "trash",    "what is swept of large values stays counted as live")                    \
     X(TRASH_NEVER_SWEPT,            "trash",    "large values that are gone are never given back")                        \

@@ -2,6 +2,13 @@
 // bytes of what it finds are compared here, reading from disk only what is nearly certain to be
 // equal: the hunt goes on as if it were, so that all is asked for at once, and the command comes
 // back when it is known. A damaged payload answers an error, and nothing is changed.
+//
+// A long hunt goes in pieces: so many elements in a turn of the loop (call_steps). In between, and
+// while something is read, its trail rests in the list, which keeps it right while other commands
+// change the list (list_walk.h); what it cannot keep right is followed anew from the beginning. A
+// list that changes faster than the hunt gets on must not keep it for ever: one that has passed as
+// many elements as TRAIL_PASSES_MAX times the list has goes to its end in one go. The answer, and
+// what LREM and LINSERT change, is of the turn in which the hunt ends.
 #include "proto/base/hash.h"
 #include "proto/base/mem.h"
 #include "proto/base/mutant.h"
@@ -9,67 +16,97 @@
 #include "server/commands/args.h"
 #include "server/commands/handlers.h"
 #include "server/commands/lists.h"
+#include "storage/data/list_walk.h"
 
-enum { MATCHES_AT_ONCE = 64 };
+enum {
+    MATCHES_AT_ONCE = 64,
+    STEPS_PER_MATCH = 16, // to ask for the bytes or the fact costs as much as to pass so many
+    TRAIL_PASSES_MAX = 4,
+    TRAIL_PASSED_MIN = 4096, // short lists are changed often
+};
+
+// What a hunt keeps from one execution of its command to the next.
+struct trail {
+    struct list_walk walk; // up to where all is known, and what was found there
+    uint64_t passed;       // elements, also those of trails that were lost
+    size_t unequal;        // matches whose bytes were others
+};
 
 // A search under way: where it stands, and what it has found.
 struct hunt {
     struct call *call;
     const struct list *list;
     struct slice element;
-    struct list_search search;
-    size_t from;  // the next element that the list looks at
-    bool is_over; // the end of the list or of MAXLEN is reached
-    struct list_match matches[MATCHES_AT_ONCE];
-    size_t match_at;
-    size_t match_count;
-    size_t unequal;     // matches whose bytes were others
-    size_t doubted;     // matches not known yet and passed over
-    bool is_damaged;    // answered as an error
-    struct buf indexes; // of uint32_t, in the order of the search
+    struct trail trail;
+    size_t begun_at;
+    struct list_look ahead; // of the trail: it only asks for what will be needed
+    bool is_ahead;
+    size_t presumed;   // found, or not known yet
+    bool is_damaged;   // answered as an error
+    size_t steps_left; // of this turn
 };
+
+static struct trail trail_fresh(const struct list *list, const struct list_look *like) {
+    struct trail trail = {0};
+    list_walk_init(&trail.walk, list, like);
+    return trail;
+}
+
+// The trail of the execution before, or what is left of it.
+static struct trail trail_resume(struct trail *kept, const struct list *list) {
+    struct trail trail = *kept;
+    if (!list_walk_wake(&kept->walk, list)) {
+        const struct list_look like = {.len = trail.walk.look.len,
+                                       .hash = trail.walk.look.hash,
+                                       .backward = trail.walk.look.backward};
+        list_walk_deinit(&kept->walk);
+        list_walk_init(&trail.walk, list, &like);
+    } else {
+        trail.walk = kept->walk;
+    }
+    mem_free(kept);
+    return trail;
+}
+
+static void trail_free(void *kept) {
+    struct trail *trail = kept;
+    list_walk_deinit(&trail->walk);
+    mem_free(trail);
+}
 
 static struct hunt hunt_begin(struct call *call, const struct list *list, struct slice element,
                               bool backward) {
-    return (struct hunt){.call = call,
-                         .list = list,
-                         .element = element,
-                         .search = {.len = element.len,
-                                    .hash = hash_payload(element),
-                                    .backward = backward,
-                                    .scanned_max = SIZE_MAX},
-                         .from = backward ? list_len(list) - 1 : 0};
+    struct hunt hunt = {.call = call, .list = list, .element = element};
+    struct trail *kept = call_kept(call);
+    if (kept != NULL) {
+        hunt.trail = trail_resume(kept, list);
+    } else {
+        const struct list_look like = {
+            .len = element.len, .hash = hash_payload(element), .backward = backward};
+        hunt.trail = trail_fresh(list, &like);
+    }
+    const uint64_t most = TRAIL_PASSES_MAX * (uint64_t)list_len(list) + TRAIL_PASSED_MIN;
+    if (hunt.trail.passed > most) call->is_decided = true;
+    hunt.begun_at = hunt.trail.walk.look.at;
+    return hunt;
+}
+
+// The command will go on with it.
+static void hunt_keep(struct hunt *hunt) {
+    struct trail *kept = mem_dup(&hunt->trail, sizeof hunt->trail);
+    list_walk_rest(&kept->walk, hunt->list);
+    call_keep(hunt->call, kept, trail_free, hunt->begun_at != kept->walk.look.at);
 }
 
 static void hunt_end(struct hunt *hunt) {
-    buf_deinit(&hunt->indexes);
-}
-
-// Puts the search behind `index`.
-static void hunt_pass(struct hunt *hunt, size_t index) {
-    const bool backward = hunt->search.backward;
-    const size_t seen = 1 + (backward ? hunt->from - index : index - hunt->from);
-    if (hunt->search.scanned_max != SIZE_MAX) hunt->search.scanned_max -= seen;
-    hunt->is_over =
-        hunt->search.scanned_max == 0 || index == (backward ? 0 : list_len(hunt->list) - 1);
-    hunt->from = backward ? index - 1 : index + 1; // not looked at when it is over
+    if (hunt->call->is_cold)
+        hunt_keep(hunt);
+    else
+        list_walk_deinit(&hunt->trail.walk);
 }
 
 static uint64_t is_same(struct slice bytes, struct slice element) {
     return slice_equal(bytes, element) || MUTANT(EQUAL_HASH_IS_EQUAL);
-}
-
-static const struct list_match *hunt_match(struct hunt *hunt) {
-    if (hunt->match_at == hunt->match_count) {
-        if (hunt->is_over) return NULL;
-        hunt->match_at = 0;
-        hunt->match_count =
-            list_find_many(hunt->list, &hunt->search, hunt->from, hunt->matches, MATCHES_AT_ONCE);
-        for (size_t i = 0; i < hunt->match_count; i++)
-            hunt_pass(hunt, hunt->matches[i].index);
-        if (hunt->match_count == 0) return NULL;
-    }
-    return &hunt->matches[hunt->match_at++];
 }
 
 static void hunt_damaged(struct hunt *hunt, size_t index, enum err err) {
@@ -87,51 +124,92 @@ static enum err compare(const struct hunt *hunt, const struct blob *blob, uint64
     return ERR_NONE;
 }
 
-// The next element that equals the one sought, or may; false when there is none, or no more shall
-// be asked for. What is not known yet nearly certainly is equal, unless others were not: then as
-// many more are asked for, so that hashes made to collide cost a few rounds and not one for each.
-static bool hunt_next(struct hunt *hunt, size_t *index) {
-    const struct list_match *match;
-    while ((match = hunt_match(hunt)) != NULL) {
-        uint64_t is_equal = 0;
-        const enum err err = compare(hunt, &match->blob, &is_equal);
-        if (hunt->call->has_asked_enough) return false;
-        if (err != ERR_NONE && err != ERR_AGAIN) {
-            hunt_damaged(hunt, match->index, err);
-            return false;
-        }
-        if (err == ERR_NONE && is_equal == 0) {
-            hunt->unequal++;
-        } else if (err == ERR_AGAIN && hunt->doubted < hunt->unequal) {
-            hunt->doubted++;
-        } else {
-            *index = match->index;
-            return true;
-        }
+// All up to that boundary is known.
+static void hunt_advance(struct hunt *hunt, size_t at) {
+    struct list_look *look = &hunt->trail.walk.look;
+    hunt->trail.passed += look->backward ? look->at - at : at - look->at;
+    look->at = at;
+    look->scans = hunt->ahead.scans;
+}
+
+// False: it is of no use to look for more.
+static bool hunt_meet(struct hunt *hunt, const struct list_match *match) {
+    uint64_t is_equal = 0;
+    const enum err err = compare(hunt, &match->blob, &is_equal);
+    if (hunt->call->has_asked_enough) return false;
+    if (err == ERR_AGAIN) hunt->is_ahead = true;
+    const bool is_known = err == ERR_NONE;
+    if (!is_known && err != ERR_AGAIN) {
+        if (!hunt->is_ahead) hunt_damaged(hunt, match->index, err);
+        return false;
     }
+    if (!is_known || is_equal != 0) hunt->presumed++;
+    if (hunt->is_ahead) return true;
+    if (is_equal != 0)
+        list_finds_add(&hunt->trail.walk.finds, match->index);
+    else
+        hunt->trail.unequal++;
+    hunt_advance(hunt, hunt->ahead.backward ? match->index : match->index + 1);
+    return true;
+}
+
+// What is not known yet nearly certainly is equal, unless others were not: then as many more are
+// asked for, so that hashes made to collide cost a few rounds and not one for each.
+static bool hunt_has_enough(const struct hunt *hunt, size_t wanted) {
+    return hunt->presumed >= (hunt->is_ahead ? wanted + hunt->trail.unequal : wanted);
+}
+
+static void hunt_look(struct hunt *hunt, size_t wanted) {
+    while (!hunt_has_enough(hunt, wanted)) {
+        struct list_match matches[MATCHES_AT_ONCE];
+        const size_t most = num_min(MATCHES_AT_ONCE, 1 + hunt->steps_left / STEPS_PER_MATCH);
+        const size_t count = list_look(hunt->list, &hunt->ahead, &hunt->steps_left, matches, most);
+        for (size_t i = 0; i < count && !hunt_has_enough(hunt, wanted); i++)
+            if (!hunt_meet(hunt, &matches[i])) return;
+        if (count == 0) {
+            if (!hunt->is_ahead) hunt_advance(hunt, hunt->ahead.at);
+            return;
+        }
+        if (hunt->steps_left != SIZE_MAX)
+            hunt->steps_left -= num_min(hunt->steps_left, STEPS_PER_MATCH * count);
+    }
+}
+
+// Where it ends that looks at `maxlen` elements. What lies behind by now is no find any more.
+static void hunt_bound(struct hunt *hunt, size_t maxlen) {
+    const size_t len = list_len(hunt->list);
+    const bool backward = hunt->trail.walk.look.backward;
+    maxlen = num_min(maxlen, len);
+    if (backward)
+        list_finds_drop(&hunt->trail.walk.finds, 0, len - maxlen);
+    else
+        list_finds_drop(&hunt->trail.walk.finds, maxlen, len);
+    hunt->ahead = hunt->trail.walk.look;
+    hunt->ahead.end = backward ? len - maxlen : maxlen;
+}
+
+// Finds at most `wanted` in the first (last, if backward) `maxlen` elements. False: it is not over
+// yet, the command is executed again; or an error was answered.
+static bool hunt_run(struct hunt *hunt, size_t wanted, size_t maxlen) {
+    struct call *call = hunt->call;
+    const struct list_look *look = &hunt->trail.walk.look;
+    const size_t steps = call_steps(call);
+    hunt_bound(hunt, maxlen);
+    wanted = num_min(wanted, list_len(hunt->list));
+    hunt->presumed = hunt->trail.walk.finds.count;
+    hunt->steps_left = steps;
+    hunt_look(hunt, wanted);
+    call_stepped(call, steps - hunt->steps_left);
+    if (hunt->is_damaged || call->is_cold) return false;
+    const bool is_at_end =
+        look->backward ? look->at <= hunt->ahead.end : look->at >= hunt->ahead.end;
+    if (is_at_end || hunt_has_enough(hunt, wanted) || MUTANT(HUNT_ENDS_EARLY)) return true;
+    call_pause(call);
     return false;
 }
 
 static size_t hunt_found(const struct hunt *hunt) {
-    return hunt->indexes.len / sizeof(uint32_t);
-}
-
-// Skips `skipped` finds, then collects at most `count`. False after an error was answered.
-static bool hunt_collect(struct hunt *hunt, uint64_t skipped, uint64_t count) {
-    size_t index;
-    while (hunt_found(hunt) < count && hunt_next(hunt, &index)) {
-        if (skipped > 0) {
-            skipped--;
-            continue;
-        }
-        const uint32_t position = (uint32_t)index;
-        buf_append(&hunt->indexes, &position, sizeof position);
-    }
-    return !hunt->is_damaged && !hunt->call->is_cold;
-}
-
-static uint32_t *hunt_indexes(const struct hunt *hunt) {
-    return (uint32_t *)(void *)hunt->indexes.data;
+    return hunt->trail.walk.finds.count;
 }
 
 // ---- LREM
@@ -144,15 +222,32 @@ static void reverse(uint32_t *indexes, size_t count) {
     }
 }
 
-enum { INDEX_BYTES_PER_RECORD = 16 * 1024 }; // fewer than the store puts into one
+enum {
+    INDEX_BYTES_PER_RECORD = 16 * 1024, // fewer than the store puts into one
+    REMOVED_AT_ONCE = 1 << 16,          // indexes that are handed over; all changes are one frame
+};
+
+// From the back of the list: what is removed first must not shift the indexes of the others.
+static void remove_indexes(struct call *call, const struct list_finds *finds) {
+    uint32_t few[MATCHES_AT_ONCE];
+    const size_t most = num_min(finds->count, REMOVED_AT_ONCE);
+    uint32_t *indexes = most <= MATCHES_AT_ONCE ? few : mem_alloc(most * sizeof *indexes);
+    for (size_t left = finds->count; left > 0;) {
+        const size_t some = num_min(left, most);
+        list_finds_copy(finds, finds->backward ? finds->count - left : left - some, some, indexes);
+        if (finds->backward) reverse(indexes, some);
+        txn_list_remove(call->txn, call->db, call->argv[1], indexes, some);
+        left -= some;
+    }
+    if (indexes != few) mem_free(indexes);
+}
 
 static enum call_result remove_found(struct call *call, struct hunt *hunt) {
     const size_t count = hunt_found(hunt);
     if (count > 0) {
         const size_t bytes = count * sizeof(uint32_t);
         if (!call_prepare(call, bytes, 2 + bytes / INDEX_BYTES_PER_RECORD)) return CALL_RETRY;
-        if (hunt->search.backward) reverse(hunt_indexes(hunt), count);
-        txn_list_remove(call->txn, call->db, call->argv[1], hunt_indexes(hunt), count);
+        remove_indexes(call, &hunt->trail.walk.finds);
     }
     reply_int(&call->reply, (int64_t)count);
     return CALL_DONE;
@@ -168,10 +263,13 @@ enum call_result cmd_lrem(struct call *call) {
         return CALL_DONE;
     }
     struct hunt hunt = hunt_begin(call, list, call->argv[3], count < 0);
-    const uint64_t wanted = count == 0 ? UINT64_MAX : (uint64_t)(count < 0 ? -count : count);
+    const uint64_t wanted = count == 0 ? SIZE_MAX : (uint64_t)(count < 0 ? -count : count);
     enum call_result result = CALL_DONE;
-    if (hunt_collect(&hunt, 0, wanted)) result = remove_found(call, &hunt);
-    hunt_end(&hunt);
+    if (hunt_run(&hunt, wanted, SIZE_MAX)) result = remove_found(call, &hunt);
+    if (result == CALL_RETRY)
+        hunt_keep(&hunt);
+    else
+        hunt_end(&hunt);
     return result;
 }
 
@@ -218,13 +316,14 @@ static bool read_lpos_options(struct call *call, struct lpos_options *out) {
 
 // Positions that are written when they leave.
 struct positions {
-    struct buf indexes;
     size_t at;
+    size_t count;
+    uint32_t indexes[];
 };
 
 static size_t positions_read(const void *snapshot, size_t skip, struct blob *out, size_t max) {
     const struct positions *positions = snapshot;
-    const size_t left = positions->indexes.len / sizeof(uint32_t) - positions->at;
+    const size_t left = positions->count - positions->at;
     const size_t count = skip < left ? num_min(left - skip, max) : 0;
     for (size_t i = 0; i < count; i++)
         out[i] = (struct blob){0};
@@ -234,10 +333,9 @@ static size_t positions_read(const void *snapshot, size_t skip, struct blob *out
 static void positions_write(const void *snapshot, size_t skip, struct reply *reply,
                             struct slice bytes, enum err err) {
     const struct positions *positions = snapshot;
-    const uint32_t *indexes = (const uint32_t *)(const void *)positions->indexes.data;
     (void)bytes;
     (void)err;
-    reply_int(reply, indexes[positions->at + skip]);
+    reply_int(reply, positions->indexes[positions->at + skip]);
 }
 
 static void positions_take(void *snapshot) {
@@ -247,39 +345,33 @@ static void positions_take(void *snapshot) {
 
 static size_t positions_memory(const void *snapshot) {
     const struct positions *positions = snapshot;
-    return sizeof *positions + positions->indexes.cap;
+    return sizeof *positions + positions->count * sizeof positions->indexes[0];
 }
 
-static void positions_free(void *snapshot) {
-    struct positions *positions = snapshot;
-    buf_deinit(&positions->indexes);
-    mem_free(positions);
-}
-
-static void answer_later(struct call *call, struct hunt *hunt) {
+// Answers what was found but the first `skipped`.
+static void answer_positions(struct call *call, const struct list_finds *finds, size_t skipped,
+                             bool as_array) {
     static const struct call_snapshot_kind kind = {.read = positions_read,
                                                    .write = positions_write,
                                                    .take = positions_take,
                                                    .memory = positions_memory,
-                                                   .free = positions_free};
-    const size_t count = hunt_found(hunt);
-    struct positions *positions = mem_zalloc(sizeof *positions);
-    positions->indexes = hunt->indexes;
-    hunt->indexes = (struct buf){0};
-    call_reply_snapshot(call, &kind, positions, count);
-}
-
-static void answer_positions(struct call *call, struct hunt *hunt, bool as_array) {
-    const size_t count = hunt_found(hunt);
+                                                   .free = mem_free};
+    const size_t count = finds->count - num_min(skipped, finds->count);
     if (as_array) reply_array(&call->reply, count);
     if (!as_array && count == 0) reply_null(&call->reply);
-    if (count > 0 && call_wants_snapshot(call, count)) {
-        answer_later(call, hunt);
+    if (count == 0) return;
+    struct positions *positions =
+        mem_alloc(sizeof *positions + count * sizeof positions->indexes[0]);
+    positions->at = 0;
+    positions->count = count;
+    list_finds_copy(finds, skipped, count, positions->indexes);
+    if (call_wants_snapshot(call, count)) {
+        call_reply_snapshot(call, &kind, positions, count);
         return;
     }
-    for (size_t i = 0; i < count; i++) {
-        reply_int(&call->reply, hunt_indexes(hunt)[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        reply_int(&call->reply, positions->indexes[i]);
+    mem_free(positions);
 }
 
 enum call_result cmd_lpos(struct call *call) {
@@ -288,18 +380,19 @@ enum call_result cmd_lpos(struct call *call) {
     if (!read_lpos_options(call, &options)) return CALL_DONE;
     if (!lists_find(call, call->argv[1], &list)) return CALL_DONE;
     if (list == NULL) {
-        struct hunt none = {0};
-        answer_positions(call, &none, options.has_count);
+        const struct list_finds none = {0};
+        answer_positions(call, &none, 0, options.has_count);
         return CALL_DONE;
     }
     const bool backward = options.rank < 0;
-    const uint64_t skipped = (uint64_t)(backward ? -options.rank : options.rank) - 1;
-    uint64_t wanted = 1;
-    if (options.has_count) wanted = options.count == 0 ? UINT64_MAX : (uint64_t)options.count;
+    const size_t skipped = (size_t)(backward ? -options.rank : options.rank) - 1;
+    size_t wanted = 1;
+    if (options.has_count) wanted = options.count == 0 ? SIZE_MAX : (size_t)options.count;
+    wanted = wanted < SIZE_MAX - skipped ? skipped + wanted : SIZE_MAX;
 
     struct hunt hunt = hunt_begin(call, list, call->argv[2], backward);
-    if (options.maxlen > 0) hunt.search.scanned_max = (size_t)options.maxlen;
-    if (hunt_collect(&hunt, skipped, wanted)) answer_positions(call, &hunt, options.has_count);
+    if (hunt_run(&hunt, wanted, options.maxlen > 0 ? (size_t)options.maxlen : SIZE_MAX))
+        answer_positions(call, &hunt.trail.walk.finds, skipped, options.has_count);
     hunt_end(&hunt);
     return CALL_DONE;
 }
@@ -313,11 +406,22 @@ static bool read_side(struct call *call, bool *is_after) {
     return false;
 }
 
+static void insert_beside(struct call *call, const struct hunt *hunt, bool is_after) {
+    if (hunt_found(hunt) == 0) {
+        reply_int(&call->reply, -1);
+        return;
+    }
+    const size_t len = list_len(hunt->list) + 1;
+    const size_t pivot = list_finds_first(&hunt->trail.walk.finds);
+    txn_list_insert(call->txn, call->db, call->argv[1], is_after ? pivot + 1 : pivot,
+                    call->argv[4]);
+    reply_int(&call->reply, (int64_t)len);
+}
+
 enum call_result cmd_linsert(struct call *call) {
     const struct slice key = call->argv[1];
     const struct list *list;
     bool is_after;
-    size_t pivot;
     if (!read_side(call, &is_after)) return CALL_DONE;
     if (!lists_find(call, key, &list)) return CALL_DONE;
     if (list == NULL) {
@@ -326,16 +430,7 @@ enum call_result cmd_linsert(struct call *call) {
     }
     if (!lists_has_room(call, list, 1)) return CALL_DONE;
     struct hunt hunt = hunt_begin(call, list, call->argv[3], false);
-    const bool is_found = hunt_next(&hunt, &pivot);
-    if (call->is_cold) {
-        // comes back
-    } else if (is_found) {
-        const size_t len = list_len(list) + 1;
-        txn_list_insert(call->txn, call->db, key, is_after ? pivot + 1 : pivot, call->argv[4]);
-        reply_int(&call->reply, (int64_t)len);
-    } else if (!hunt.is_damaged) {
-        reply_int(&call->reply, -1);
-    }
+    if (hunt_run(&hunt, 1, SIZE_MAX)) insert_beside(call, &hunt, is_after);
     hunt_end(&hunt);
     return CALL_DONE;
 }

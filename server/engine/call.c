@@ -18,8 +18,9 @@ const struct entry *call_lookup(struct call *call, struct slice key) {
     struct engine *engine = call->engine;
     const struct entry *entry =
         keyspace_find(store_keyspace(engine->store), call->db, key, call->now_ms);
-    // As in Redis, hits and misses are those of reading commands.
-    if ((call->command->traits & COMMAND_WRITES) == 0) {
+    // As in Redis, hits and misses are those of reading commands; of one that is executed in pieces
+    // the first counts.
+    if ((call->command->traits & COMMAND_WRITES) == 0 && call->client->cold == NULL) {
         if (entry == NULL) {
             engine->stats.keyspace_misses++;
         } else {

@@ -103,6 +103,23 @@ typedef uint64_t call_derive(struct slice bytes, struct slice against);
 enum err call_fact(struct call *call, const struct blob *blob, call_derive *derive,
                    struct slice against, uint64_t *out);
 
+// ---- in pieces (before the first txn_*)
+
+// How many elements the command may still look at in this turn of the loop; SIZE_MAX where it
+// cannot be put off. It subtracts what it has looked at itself.
+size_t call_steps(const struct call *call);
+void call_stepped(struct call *call, size_t steps); // so many were looked at
+// The command goes on in the next turn: return CALL_DONE. It is executed again from its beginning,
+// and other commands may be executed before.
+void call_pause(struct call *call);
+// What the last execution of this command has kept, to begin where it stopped; it is the caller's
+// again. NULL: nothing.
+void *call_kept(struct call *call);
+// Keeps something until the command is executed again (call_kept) or never will be (`free`). To be
+// called when call->is_cold, or before call_prepare. `has_advanced`: it has come further than the
+// execution before, so that what it has asked the disk for does not count against it.
+void call_keep(struct call *call, void *kept, void (*free)(void *kept), bool has_advanced);
+
 // ---- arguments (each answers Redis' error and returns false when the argument does not fit)
 
 bool call_arg_i64(struct call *call, size_t index,

@@ -16,12 +16,15 @@
 // decides all at one moment. COLD_ROUNDS_MAX executions at most; then, and where a command has
 // already changed something, it reads and waits.
 //
-// How long the loop is held. By one execution: look_bytes looked at, 30 to 50 ns for each candidate
-// that is known or asked for, and what the command then does: a million equal jobs hold it for some
-// 50 ms when all is decided, whatever their length. Each round asks for twice what is known, so
-// that the candidates are visited about one and a half times, all rounds together, before the last.
-// Between the rounds: one want (WANT_BLOBS_MAX, WANT_BYTES) and look_bytes a turn. Payloads that
-// are held in memory (64 bytes and less) have no lsn, and so no facts: they are always compared.
+// Commands that look at many elements go in pieces also when nothing is to be read: call_steps says
+// how many are left to this turn, call_pause ends the execution, and the client is RUNNABLE. What
+// it has learned about the data a command can keep for the next execution (call_keep), if it sees
+// to it that it stays right; it then counts the rounds of reading anew.
+//
+// How long the loop is held. By one execution: look_bytes looked at, about look_steps elements, and
+// what the command does when all is decided: a million elements are removed in one. Between the
+// executions: one want (WANT_BLOBS_MAX, WANT_BYTES) and look_bytes a turn. Payloads that are held
+// in memory (64 bytes and less) have no lsn, and so no facts: they are always compared.
 #include "proto/base/hash.h"
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
@@ -34,6 +37,7 @@ enum {
     COLD_ROUNDS_MAX = 64,
     COLD_ASKED_MIN = 4096, // facts asked for in one round, or twice what is known
     FACT_PLACES_MIN = 128,
+    FACTS_PER_BLOCK = 1024,
 };
 
 struct fact {
@@ -46,8 +50,9 @@ struct fact {
 // is mostly found beside the last one. Only where it is not, the table is asked, and brought up to
 // date: each place in it is a cache miss.
 struct facts {
-    struct buf items; // of struct fact, as they were learned: in the order of the asking
-    size_t next;      // of them is likely to be asked for next
+    struct fact **blocks; // as they were learned: in the order of the asking; a million do not move
+    size_t count;
+    size_t next; // of them is likely to be asked for next
     uint64_t lsn_min;
     uint64_t lsn_max;
     uint32_t *places;   // 1 + index, open addressing; 0: free
@@ -66,67 +71,70 @@ struct cold {
     size_t asked_at;  // of them are facts by now
     call_derive *derive;
     struct slice against; // lent from the command's arguments, which stay
+    bool is_paused;       // nothing is read: it only has had its share
+    void *kept;           // see call_keep; NULL: nothing
+    void (*kept_free)(void *kept);
 };
 
 // ---- facts
 
-static const struct fact *facts_items(const struct facts *facts, size_t *count) {
-    *count = facts->items.len / sizeof(struct fact);
-    return (const struct fact *)(const void *)facts->items.data;
+static struct fact *facts_at(const struct facts *facts, size_t index) {
+    return &facts->blocks[index / FACTS_PER_BLOCK][index % FACTS_PER_BLOCK];
 }
 
 // Where its index stands, or is to stand.
 static uint32_t *facts_place(const struct facts *facts, uint64_t lsn) {
-    size_t count;
-    const struct fact *items = facts_items(facts, &count);
     const uint64_t mixed = lsn * UINT64_C(0x9E3779B97F4A7C15);
     size_t at = (size_t)(mixed >> 32) & (facts->place_count - 1);
-    while (facts->places[at] != 0 && items[facts->places[at] - 1].lsn != lsn)
+    while (facts->places[at] != 0 && facts_at(facts, facts->places[at] - 1)->lsn != lsn)
         at = (at + 1) & (facts->place_count - 1);
     return &facts->places[at];
 }
 
 static void facts_place_all(struct facts *facts) {
-    size_t count;
-    const struct fact *items = facts_items(facts, &count);
-    if (2 * count > facts->place_count) {
+    if (2 * facts->count > facts->place_count) {
         mem_free(facts->places);
         facts->place_count = num_max(facts->place_count, FACT_PLACES_MIN);
-        while (2 * count > facts->place_count)
+        while (2 * facts->count > facts->place_count)
             facts->place_count *= 2;
         facts->places = mem_alloc_array(facts->place_count, sizeof *facts->places);
         facts->placed = 0;
     }
-    for (; facts->placed < count; facts->placed++)
-        *facts_place(facts, items[facts->placed].lsn) = (uint32_t)(facts->placed + 1);
+    for (; facts->placed < facts->count; facts->placed++)
+        *facts_place(facts, facts_at(facts, facts->placed)->lsn) = (uint32_t)(facts->placed + 1);
 }
 
 static const struct fact *facts_find(struct facts *facts, uint64_t lsn) {
-    size_t count;
-    const struct fact *items = facts_items(facts, &count);
-    const bool is_next = facts->next < count && items[facts->next].lsn == lsn;
-    if (!is_next && !(facts->next < count && MUTANT(FACT_OF_ANOTHER))) {
-        if (count == 0 || lsn < facts->lsn_min || lsn > facts->lsn_max) return NULL;
+    const bool has_next = facts->next < facts->count;
+    const bool is_next = has_next && facts_at(facts, facts->next)->lsn == lsn;
+    if (!is_next && !(has_next && MUTANT(FACT_OF_ANOTHER))) {
+        if (facts->count == 0 || lsn < facts->lsn_min || lsn > facts->lsn_max) return NULL;
         facts_place_all(facts);
         const uint32_t index = *facts_place(facts, lsn);
         if (index == 0) return NULL;
         facts->next = index - 1;
     }
-    return &items[facts->next++];
+    return facts_at(facts, facts->next++);
 }
 
 static void facts_add(struct facts *facts, uint64_t lsn, uint64_t value, enum err err) {
-    const struct fact fact = {.lsn = lsn, .err = err, .value = (uint32_t)value};
-    size_t count;
-    (void)facts_items(facts, &count);
+    const size_t count = facts->count;
     must(value <= UINT32_MAX && count < UINT32_MAX);
+    if (count % FACTS_PER_BLOCK == 0) {
+        const size_t blocks = count / FACTS_PER_BLOCK;
+        facts->blocks = mem_realloc(facts->blocks, (blocks + 1) * sizeof(struct fact *));
+        facts->blocks[blocks] = mem_alloc(FACTS_PER_BLOCK * sizeof(struct fact));
+    }
     facts->lsn_min = count == 0 ? lsn : num_min(lsn, facts->lsn_min);
     facts->lsn_max = count == 0 ? lsn : num_max(lsn, facts->lsn_max);
-    buf_append(&facts->items, &fact, sizeof fact);
+    facts->count++;
+    *facts_at(facts, count) = (struct fact){.lsn = lsn, .err = err, .value = (uint32_t)value};
 }
 
 static void facts_deinit(struct facts *facts) {
-    buf_deinit(&facts->items);
+    for (size_t i = 0; i < facts->count; i += FACTS_PER_BLOCK)
+        mem_free(facts->blocks[i / FACTS_PER_BLOCK]);
+    mem_free(facts->blocks);
     mem_free(facts->places);
 }
 
@@ -167,6 +175,7 @@ void cold_end(struct client *client) {
     store_want_end(client->engine->store, cold->want);
     facts_deinit(&cold->facts);
     buf_deinit(&cold->asked);
+    if (cold->kept != NULL) cold->kept_free(cold->kept);
     mem_free(cold);
     client->cold = NULL;
 }
@@ -222,8 +231,7 @@ static void ask(struct call *call, const struct blob *blob, call_derive *derive,
     cold->derive = derive;
     cold->against = against;
     cold_forget_bytes(call->client);
-    const size_t known = cold->facts.items.len / sizeof(struct fact);
-    const size_t most = num_max(COLD_ASKED_MIN, 2 * known);
+    const size_t most = num_max(COLD_ASKED_MIN, 2 * cold->facts.count);
     if (cold->want == NULL && cold->asked.len < most * sizeof *blob) {
         buf_append(&cold->asked, blob, sizeof *blob);
         store_pin(call->engine->store, blob); // the command may forget it before it is read
@@ -242,7 +250,7 @@ static bool has_looked_enough(const struct call *call, size_t len) {
 // to ask for it again would do no harm.
 static bool is_behind_all(const struct call *call) {
     const struct facts *facts = &call->client->cold->facts;
-    return call->is_cold && facts->next * sizeof(struct fact) >= facts->items.len;
+    return call->is_cold && facts->next >= facts->count;
 }
 
 enum err call_fact(struct call *call, const struct blob *blob, call_derive *derive,
@@ -271,6 +279,43 @@ enum err call_fact(struct call *call, const struct blob *blob, call_derive *deri
     // Not kept: the facts would lose their order, and to look again costs less.
     if (is_ref) call->looked_bytes += len;
     return ERR_NONE;
+}
+
+// ---- in pieces
+
+size_t call_steps(const struct call *call) {
+    const struct engine *engine = call->engine;
+    if (!may_suspend(call)) return SIZE_MAX;
+    const size_t share = num_max(1, engine->look_steps / ENGINE_LOOK_SHARES);
+    return num_max(engine->steps_left, share);
+}
+
+void call_stepped(struct call *call, size_t steps) {
+    struct engine *engine = call->engine;
+    engine->steps_left -= num_min(engine->steps_left, steps);
+}
+
+void call_pause(struct call *call) {
+    struct cold *cold = cold_get(call->client);
+    must(cold->asked.len == 0 && call->client->waiter == NULL);
+    call->is_cold = true;
+    cold->is_paused = true;
+}
+
+void *call_kept(struct call *call) {
+    struct cold *cold = call->client->cold;
+    if (cold == NULL) return NULL;
+    void *kept = cold->kept;
+    cold->kept = NULL;
+    return kept;
+}
+
+void call_keep(struct call *call, void *kept, void (*free)(void *kept), bool has_advanced) {
+    struct cold *cold = cold_get(call->client);
+    must(cold->kept == NULL);
+    cold->kept = kept;
+    cold->kept_free = free;
+    if (has_advanced) cold->rounds = 0;
 }
 
 // ---- reading
@@ -343,11 +388,17 @@ static void on_read(void *context) {
 
 void cold_suspend(struct client *client) {
     struct cold *cold = client->cold;
+    if (cold->is_paused) {
+        cold->is_paused = false;
+        client_enter(client, CLIENT_RUNNABLE);
+        return;
+    }
     if (client->waiter == NULL) client_enter(client, CLIENT_READING);
     if (cold->want != NULL && !cold->has_bytes) return; // on its way
     cold_forget_bytes(client);
     cold->rounds++;
-    cold->facts.next = 0;
+    // Where it goes on, or else begins again.
+    cold->facts.next = cold->kept == NULL ? 0 : cold->facts.count;
     if (cold->asked.len > 0) {
         want_next(cold);
         return;

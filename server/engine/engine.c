@@ -23,6 +23,8 @@ struct engine *engine_new(const struct engine_options *options) {
     engine->wall_us = options->wall_us;
     engine->snapshot_min = options->snapshot_min > 0 ? options->snapshot_min : ENGINE_SNAPSHOT_MIN;
     engine->look_bytes = options->look_bytes > 0 ? options->look_bytes : ENGINE_LOOK_BYTES;
+    engine->look_steps = options->look_steps > 0 ? options->look_steps : ENGINE_LOOK_STEPS;
+    engine->steps_left = engine->look_steps;
     engine->monotonic_us = options->monotonic_us;
     engine->next_client_id = 1;
     rng_init(&engine->rng, options->seed);

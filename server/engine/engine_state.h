@@ -22,6 +22,10 @@ enum {
     ENGINE_MEMORY_RECHECK_US = 1000,      // when full: look again at most this often
     ENGINE_SNAPSHOT_MIN = 4096,           // elements or entries that a reply shares, not lists
     ENGINE_LOOK_BYTES = 512 << 10,        // compared or measured by one command in one go
+    // Elements that all commands together look at in a turn, when they go in pieces, and the share
+    // that each has at least.
+    ENGINE_LOOK_STEPS = 256 << 10,
+    ENGINE_LOOK_SHARES = 16,
     // Elements of large values that are gone which a turn frees (about 0.3 ms), and which a command
     // frees that would be refused for want of memory otherwise.
     ENGINE_TRASH_PER_TURN = 1024,
@@ -144,6 +148,8 @@ struct engine {
     struct buf scratch; // call_bytes, expiry
     size_t snapshot_min;
     size_t look_bytes;
+    size_t look_steps;
+    size_t steps_left; // of them, in this turn
 };
 
 // ---- engine.c

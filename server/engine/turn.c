@@ -169,6 +169,7 @@ void engine_run(struct engine *engine) {
     wait_time_out(engine);
     wait_serve(engine);
     if (engine->has_expired_left) expire_run(engine);
+    engine->steps_left = engine->look_steps;
     run_clients(engine);
     sweep_trash(engine, ENGINE_TRASH_PER_TURN);
     if (engine->store != NULL) store_note_empty(engine->store);

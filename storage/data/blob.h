@@ -54,8 +54,12 @@ struct blob_space {
     uint64_t span_bytes;
 };
 
+static inline enum blob_kind tail_kind(uint16_t tail) {
+    return (enum blob_kind)(tail & ((1 << BLOB_KIND_BITS) - 1));
+}
+
 static inline enum blob_kind blob_kind(const struct blob *blob) {
-    return (enum blob_kind)(blob->tail & ((1 << BLOB_KIND_BITS) - 1));
+    return tail_kind(blob->tail);
 }
 
 size_t blob_held_len(const struct blob *blob); // INLINE, HEAP; NONE: 0

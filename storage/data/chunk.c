@@ -8,7 +8,10 @@
 _Static_assert(sizeof(struct chunk) == 32, "CHUNK_FULL_CAP counts on it");
 _Static_assert(CHUNK_FULL_CAP == 290, "290 elements in 4092 bytes");
 
-enum { SCAN_BLOCK = 16 }; // hashes compared without a branch: the compiler makes vectors of it
+enum {
+    SCAN_BLOCK = 16, // hashes compared without a branch: the compiler makes vectors of it
+    LONG_ROW = 8,    // fewer elements are sooner moved one by one
+};
 
 uint16_t chunk_cap_above(size_t count) {
     // 88 of 96, 256 of 256, 1012 of 1024, 4092 of 4096 bytes.
@@ -95,18 +98,38 @@ void chunk_remove(struct chunk *chunk, size_t at) {
     node->count--;
 }
 
-void chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count) {
+size_t chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count,
+                         struct blob *out) {
     struct tree_node *node = &chunk->node;
     must(count > 0 && count <= node->count && indexes[count - 1] - begin < node->count);
-    size_t to = node->start + (indexes[0] - begin);
+    // Kept at hand: what is stored might be the chunk's own fields, as far as the compiler knows.
+    uint64_t *words = chunk->words + node->start;
+    uint32_t *hashes = chunk_hashes(chunk) + node->start;
+    uint16_t *tails = chunk_tails(chunk) + node->start;
+    const size_t len = node->count;
+    size_t owners = 0;
+    size_t to = indexes[0] - begin;
     for (size_t i = 0; i < count; i++) {
-        const size_t kept = indexes[i] + 1 - begin; // these stay, up to the next that goes
-        const size_t end = i + 1 < count ? indexes[i + 1] - begin : node->count;
-        must(kept <= end);
-        move_row(chunk, to, node->start + kept, end - kept);
-        to += end - kept;
+        const size_t at = indexes[i] - begin;
+        const size_t end = i + 1 < count ? indexes[i + 1] - begin : len;
+        must(at < end);
+        out[owners] = (struct blob){.word = words[at], .hash = hashes[at], .tail = tails[at]};
+        owners += tail_kind(tails[at]) != BLOB_INLINE;
+        // Those behind stay, up to the next that goes.
+        size_t kept = at + 1;
+        if (end - kept >= LONG_ROW) {
+            move_row(chunk, node->start + to, node->start + kept, end - kept);
+            to += end - kept;
+            kept = end;
+        }
+        for (; kept < end; kept++, to++) {
+            words[to] = words[kept];
+            hashes[to] = hashes[kept];
+            tails[to] = tails[kept];
+        }
     }
-    node->count = (uint16_t)(node->count - count);
+    node->count = (uint16_t)(len - count);
+    return owners;
 }
 
 void chunk_copy_behind(struct chunk *to, const struct chunk *from, size_t at, size_t count) {

@@ -18,7 +18,8 @@ struct branch;
 // What the tree above (deque.h) knows of a chunk or a branch.
 struct tree_node {
     struct branch *parent; // NULL: the root
-    uint16_t slot;         // which of the parent's children this is
+    uint8_t slot;          // which of the parent's children this is
+    bool is_indexed;       // of a chunk: its list's index, if there is one, has its elements
     uint16_t start;        // first element or child in use
     uint16_t count;        // of elements or children
     uint16_t cap;
@@ -75,8 +76,10 @@ void chunk_write(struct chunk *chunk, size_t at, size_t count, const struct blob
 void chunk_slide(struct chunk *chunk, uint16_t start); // moves the row; start + count <= cap
 void chunk_insert(struct chunk *chunk, size_t at, const struct blob *blob); // count < cap
 void chunk_remove(struct chunk *chunk, size_t at);
-// Those at indexes[i] - begin, which grow.
-void chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count);
+// Those at indexes[i] - begin, which grow. Gives those that are to be released, in `out`, which has
+// room for all: what is INLINE owns nothing, and is left out.
+size_t chunk_remove_many(struct chunk *chunk, size_t begin, const uint32_t *indexes, size_t count,
+                         struct blob *out);
 
 // Copies elements [at, at + count) of `from` behind the last of `to`, which has room for them
 // there. `from` keeps them.

@@ -11,6 +11,7 @@
 #include "proto/base/must.h"
 
 _Static_assert(sizeof(struct branch) == 1024, "one size class");
+_Static_assert(BRANCH_CHILDREN <= UINT8_MAX, "slots are bytes");
 
 enum {
     BRANCH_SPARSE = BRANCH_CHILDREN / 4,
@@ -37,7 +38,7 @@ static void branch_move(struct branch *branch, size_t to, size_t slot, size_t co
     memmove(branch->counts + to, branch->counts + slot, count * sizeof *branch->counts);
     memmove(branch->children + to, branch->children + slot, count * sizeof(struct tree_node *));
     for (size_t i = to; i < to + count; i++)
-        branch->children[i]->slot = (uint16_t)i;
+        branch->children[i]->slot = (uint8_t)i;
 }
 
 static void branch_slide(struct branch *branch, size_t start) {
@@ -50,7 +51,7 @@ static void branch_set(struct branch *branch, size_t slot, struct tree_node *chi
     branch->counts[slot] = elements;
     branch->children[slot] = child;
     child->parent = branch;
-    child->slot = (uint16_t)slot;
+    child->slot = (uint8_t)slot;
 }
 
 // Inserts the child as the nth of a branch that is not full.

@@ -10,6 +10,7 @@
 #ifndef ACKD_STORAGE_DATA_DEQUE_H
 #define ACKD_STORAGE_DATA_DEQUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,9 +29,10 @@ struct deque {
     struct chunk *head;
     struct chunk *tail;
     size_t len;
-    unsigned height; // 0: the root is a chunk
     uint32_t chunks;
     uint32_t branches;
+    uint8_t height; // 0: the root is a chunk
+    bool mark;      // the owner's, to use as it likes
 };
 
 // `delta` elements came to (or went from) the chunk: all counts above it, and the length.

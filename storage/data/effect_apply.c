@@ -4,7 +4,6 @@
 // to free, but it is no longer a state the log describes.
 #include "storage/data/effect_apply.h"
 
-#include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/mutant.h"
 #include "proto/base/num.h"
@@ -13,9 +12,11 @@
 #include "storage/data/keyspace_state.h"
 
 enum {
-    PUSHED_AT_ONCE = 256,   // values of a LIST_PUSH taken before they are placed
-    FIELDS_AT_ONCE = 32,    // of a HASH_SET, likewise
-    CHECKED_LIST_MAX = 512, // debug builds check lists up to this length after each change
+    PUSHED_AT_ONCE = 256,      // values of a LIST_PUSH taken before they are placed
+    FIELDS_AT_ONCE = 32,       // of a HASH_SET, likewise
+    REMOVED_AT_ONCE = 1 << 12, // indexes of a LIST_REMOVE that are decoded before these elements go
+    CHECKED_LIST_MAX = 512,    // debug builds check lists up to this length after each change
+    INDEXED_AT_ONCE = 1 << 12, // elements; in the list's index, per LIST_REMOVE
 };
 
 // ---- the key
@@ -207,13 +208,38 @@ static enum err apply_list_insert(struct apply *apply) {
     return ERR_NONE;
 }
 
-static void remove_many(struct apply *apply, const char *encoded, size_t count) {
-    uint32_t one;
-    uint32_t *indexes = count == 1 ? &one : mem_alloc_array(count, sizeof *indexes);
+static void take_indexes(const char *encoded, size_t count, uint32_t *out) {
     for (size_t i = 0; i < count; i++)
-        indexes[i] = load_u32le(encoded + i * sizeof *indexes);
+        out[i] = load_u32le(encoded + i * sizeof *out);
+}
+
+static void leave_refs(void *context, const struct blob *row, size_t len) {
+    keyspace_leave_refs(context, row, len);
+}
+
+// What goes is given back in steps, as when a list is trimmed, but for scattered references, which
+// are sooner counted off than kept. From the back: what goes first must
+// not shift the positions of what goes later.
+static void cut_many(struct apply *apply, const char *encoded, size_t count) {
+    struct list *cut = list_cut_new(list_of(apply));
+    while (count > 0) {
+        uint32_t indexes[REMOVED_AT_ONCE];
+        const size_t some = num_min(count, REMOVED_AT_ONCE);
+        count -= some;
+        take_indexes(encoded + count * sizeof *indexes, some, indexes);
+        list_cut_many(list_of(apply), cut, indexes, some, leave_refs, apply->keyspace);
+    }
+    keyspace_discard(apply->keyspace, TYPE_LIST, (union entry_value){.list = cut});
+}
+
+static void remove_many(struct apply *apply, const char *encoded, size_t count) {
+    uint32_t indexes[CUT_MIN];
+    if (count >= CUT_MIN) {
+        cut_many(apply, encoded, count);
+        return;
+    }
+    take_indexes(encoded, count, indexes);
     list_remove_many(list_of(apply), indexes, count, leave, apply->keyspace);
-    if (indexes != &one) mem_free(indexes);
 }
 
 static enum err apply_list_remove(struct apply *apply) {
@@ -229,7 +255,8 @@ static enum err apply_list_remove(struct apply *apply) {
         bound = index;
     }
     remove_many(apply, indexes.data, count);
-    list_index_build(list_of(apply)); // whoever searches once will search again
+    // Whoever searches once will search again, but not for so many.
+    if (count < CUT_MIN) list_index_build(list_of(apply), INDEXED_AT_ONCE);
     remove_if_empty_list(apply);
     return ERR_NONE;
 }

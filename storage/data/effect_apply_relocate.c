@@ -61,8 +61,8 @@ static struct blob replace(const struct apply *apply, const struct place *place,
         break;
     case TYPE_LIST:
         if (MUTANT(RELOCATION_OFF_BY_ONE) && place->index > 0)
-            return list_replace(entry->value.list, place->index - 1, value);
-        old = list_replace(entry->value.list, place->index, value);
+            return list_relocate(entry->value.list, place->index - 1, value);
+        old = list_relocate(entry->value.list, place->index, value);
         break;
     case TYPE_HASH:
         hash_set(entry->value.hash, place->field, value, &old);

@@ -217,25 +217,43 @@ static void add_live(struct keyspace *keyspace, uint32_t slot, uint64_t bytes) {
     keyspace->live_total += bytes;
 }
 
-void keyspace_enter(struct keyspace *keyspace, const struct blob *blobs, size_t count) {
+static void note_emptied(struct keyspace *keyspace, uint32_t slot) {
+    if (keyspace->is_emptied[slot] != 0) return;
+    keyspace->is_emptied[slot] = 1;
+    keyspace->emptied[keyspace->emptied_count++] = slot;
+}
+
+static void take_live(struct keyspace *keyspace, uint32_t slot, uint64_t bytes) {
+    if (bytes == 0) return;
+    must(slot < keyspace->live_cap && keyspace->live[slot] >= bytes);
+    keyspace->live[slot] -= bytes;
+    keyspace->live_total -= bytes;
+    if (keyspace->live[slot] == 0) note_emptied(keyspace, slot);
+}
+
+// Books the references among them: all of a row into one slot at once.
+static void book_refs(struct keyspace *keyspace, const struct blob *blobs, size_t count,
+                      void (*book)(struct keyspace *keyspace, uint32_t slot, uint64_t bytes)) {
     uint32_t slot = 0;
-    uint64_t bytes = 0; // of a row of references into that slot
+    uint64_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
         if (blob_kind(&blobs[i]) != BLOB_REF) continue;
         if (blob_slot(&blobs[i]) != slot) {
-            add_live(keyspace, slot, bytes);
+            book(keyspace, slot, bytes);
             slot = blob_slot(&blobs[i]);
             bytes = 0;
         }
         bytes += num_align_up(blob_len(&blobs[i]), PAYLOAD_ALIGN);
     }
-    add_live(keyspace, slot, bytes);
+    book(keyspace, slot, bytes);
 }
 
-static void note_emptied(struct keyspace *keyspace, uint32_t slot) {
-    if (keyspace->is_emptied[slot] != 0) return;
-    keyspace->is_emptied[slot] = 1;
-    keyspace->emptied[keyspace->emptied_count++] = slot;
+void keyspace_enter(struct keyspace *keyspace, const struct blob *blobs, size_t count) {
+    book_refs(keyspace, blobs, count, add_live);
+}
+
+void keyspace_leave_refs(struct keyspace *keyspace, const struct blob *blobs, size_t count) {
+    book_refs(keyspace, blobs, count, take_live);
 }
 
 bool keyspace_take_emptied(struct keyspace *keyspace, uint32_t *slot) {
@@ -246,14 +264,8 @@ bool keyspace_take_emptied(struct keyspace *keyspace, uint32_t *slot) {
 }
 
 void keyspace_leave(struct keyspace *keyspace, struct blob *blob) {
-    if (blob_kind(blob) == BLOB_REF) {
-        const uint32_t slot = blob_slot(blob);
-        const uint64_t bytes = num_align_up(blob_len(blob), PAYLOAD_ALIGN);
-        must(slot < keyspace->live_cap && keyspace->live[slot] >= bytes);
-        keyspace->live[slot] -= bytes;
-        keyspace->live_total -= bytes;
-        if (keyspace->live[slot] == 0) note_emptied(keyspace, slot);
-    }
+    if (blob_kind(blob) == BLOB_REF)
+        take_live(keyspace, blob_slot(blob), num_align_up(blob_len(blob), PAYLOAD_ALIGN));
     blob_release(blob);
 }
 

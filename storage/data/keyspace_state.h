@@ -53,5 +53,7 @@ void keyspace_swap(struct keyspace *keyspace, unsigned a, unsigned b);
 // bytes of their slot in between.
 void keyspace_enter(struct keyspace *keyspace, const struct blob *blobs, size_t count);
 void keyspace_leave(struct keyspace *keyspace, struct blob *blob);
+// The references among them leave; the others are left alone.
+void keyspace_leave_refs(struct keyspace *keyspace, const struct blob *blobs, size_t count);
 
 #endif

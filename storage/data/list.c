@@ -4,17 +4,14 @@
 #include "proto/base/must.h"
 #include "proto/base/num.h"
 #include "storage/data/list_state.h"
+#include "storage/data/list_upkeep.h"
 
 enum {
-    INDEX_DROP_BELOW = 64,
-    INDEX_DROP_ABOVE = 1 << 20, // 16 bytes and more per element are too many beyond
-    INDEX_BUILD_MAX = 1 << 19,  // apart from the bound above: a list near it does not flap
     CHUNK_SPARSE = CHUNK_FULL_CAP / 4,
     CHUNK_JOINED_MAX = CHUNK_FULL_CAP / 4 * 3,
     INDEX_CUT_MAX = 1 << 16, // a cut of more gives the index up: its next search builds it anew
     SHRINK_FACTOR = 8,       // an only chunk less full than 1 / 8 becomes smaller
     MEMORY_SAMPLE = 64,
-    INDEX_LOSS = 4, // an index that loses a quarter of its entries at once is given up
 };
 
 struct list *list_new(void) {
@@ -106,10 +103,6 @@ size_t list_memory(const struct list *list) {
     return sampled == 0 ? bytes : bytes + sampled_bytes * list->deque.len / sampled;
 }
 
-bool list_is_indexed(const struct list *list) {
-    return list->index != NULL;
-}
-
 // ---- snapshots
 
 struct list_snapshot *list_snapshot_new(const struct list *list, size_t from, size_t count,
@@ -127,46 +120,6 @@ struct list_snapshot *list_snapshot_new(const struct list *list, size_t from, si
     return list_shares_add(shared->shares, &part);
 }
 
-// ---- the index
-
-static void index_drop(struct list *list) {
-    list_index_free(list->index);
-    list->index = NULL;
-}
-
-static void index_add(struct list *list, uint32_t hash, struct chunk *chunk) {
-    if (list->index == NULL) return;
-    if (list->deque.len > INDEX_DROP_ABOVE) {
-        index_drop(list);
-    } else if (!list_index_add(list->index, hash, chunk)) {
-        index_drop(list);
-        list->index_refused = true;
-    }
-}
-
-static void index_drop_if_short(struct list *list) {
-    if (list->deque.len >= INDEX_DROP_BELOW) return;
-    index_drop(list);
-    list->index_refused = false;
-}
-
-static void index_remove(struct list *list, uint32_t hash, const struct chunk *chunk) {
-    index_drop_if_short(list);
-    if (list->index != NULL) list_index_remove(list->index, hash, chunk);
-}
-
-void list_index_build(struct list *list) {
-    if (list->index != NULL || list->index_refused) return;
-    if (list->deque.len <= LIST_INDEX_FROM || list->deque.len > INDEX_BUILD_MAX) return;
-    list->index = list_index_new(list->deque.len + list->deque.len / 4);
-    for (struct chunk *chunk = list->deque.head; chunk != NULL; chunk = chunk->next) {
-        for (size_t at = 0; at < chunk->node.count; at++) {
-            if (list->index == NULL) return; // refused
-            index_add(list, chunk_get(chunk, at).hash, chunk);
-        }
-    }
-}
-
 // ---- changing
 
 // Elements [at, count) of `from` go over to behind those of `to`.
@@ -176,8 +129,8 @@ static void move_behind(struct list *list, struct chunk *to, struct chunk *from,
     list_unshare(list->shares, to);
     for (size_t i = at; list->index != NULL && i < at + count; i++) {
         const uint32_t hash = chunk_get(from, i).hash;
-        list_index_remove(list->index, hash, from);
-        index_add(list, hash, to);
+        upkeep_take(list, hash, from);
+        upkeep_put(list, hash, to);
     }
     chunk_copy_behind(to, from, at, count);
     from->node.count = (uint16_t)(from->node.count - count);
@@ -219,13 +172,15 @@ static struct chunk *room_at_end(struct list *list, enum list_end end) {
         return resize_only(list, chunk_cap_above(chunk->node.cap), end);
     }
     const uint16_t cap = chunk == NULL ? chunk_cap_above(0) : CHUNK_FULL_CAP;
-    struct chunk *fresh = chunk_new(cap, end == LIST_HEAD);
+    struct chunk *fresh = upkeep_chunk_new(list, cap, end == LIST_HEAD);
     deque_insert(deque, end == LIST_HEAD ? NULL : deque->tail, fresh);
     return fresh;
 }
 
 void list_push_all(struct list *list, enum list_end end, const struct blob *blobs, size_t count) {
     must(count <= LIST_LEN_MAX - list->deque.len);
+    if (list->walks != NULL)
+        list_walks_insert(&list->walks, end == LIST_HEAD ? 0 : list->deque.len, blobs, count);
     while (count > 0) {
         struct chunk *chunk = room_at_end(list, end);
         struct tree_node *node = &chunk->node;
@@ -242,7 +197,7 @@ void list_push_all(struct list *list, enum list_end end, const struct blob *blob
         chunk_write(chunk, at, row, blobs, end == LIST_HEAD);
         deque_count(&list->deque, chunk, (int)row);
         for (size_t i = 0; i < row && list->index != NULL; i++)
-            index_add(list, blobs[i].hash, chunk);
+            upkeep_put(list, blobs[i].hash, chunk);
         blobs += row;
         count -= row;
     }
@@ -263,18 +218,27 @@ static void shrink_only(struct list *list) {
 // What is due after an element has gone from the chunk.
 static void after_removal(struct list *list, struct chunk *chunk, uint32_t hash) {
     deque_count(&list->deque, chunk, -1);
-    index_remove(list, hash, chunk);
+    upkeep_drop_if_short(list);
+    upkeep_take(list, hash, chunk);
     if (chunk->node.count == 0) {
+        upkeep_forget(list, chunk);
         deque_remove(&list->deque, chunk);
     } else {
         shrink_only(list);
     }
 }
 
+// Those that rest in the list are told before so many go from that end.
+static void tell_pop(struct list *list, enum list_end end, size_t count) {
+    if (list->walks == NULL) return;
+    list_walks_remove(&list->walks, end == LIST_HEAD ? 0 : list->deque.len - count, count);
+}
+
 struct blob list_pop(struct list *list, enum list_end end) {
     must(list->deque.len > 0);
     struct chunk *chunk = end == LIST_HEAD ? list->deque.head : list->deque.tail;
     const struct blob blob = chunk_get(chunk, end == LIST_HEAD ? 0 : chunk->node.count - 1u);
+    tell_pop(list, end, 1);
     list_unshare(list->shares, chunk);
     if (end == LIST_HEAD) {
         chunk->node.start++;
@@ -317,7 +281,8 @@ size_t list_drain(struct list *list, size_t steps,
                   void (*release)(void *context, struct blob *blob), void *context) {
     struct gone gone = {.release = release, .context = context};
     const struct deque *deque = &list->deque;
-    index_drop(list);
+    list_walks_lose(&list->walks);
+    upkeep_drop(list);
     while (deque->head != NULL && steps > 0) {
         steps -= num_min(steps, deque->head->node.count);
         take_chunk(list, &gone, deque->head);
@@ -334,39 +299,44 @@ void list_free(struct list *list, void (*release)(void *context, struct blob *bl
     mem_free(list);
 }
 
-static void index_forget(struct list *list, const struct chunk *chunk) {
-    for (size_t at = 0; list->index != NULL && at < chunk->node.count; at++)
-        list_index_remove(list->index, chunk_get(chunk, at).hash, chunk);
+// Hands a whole chunk over to the list that was cut off, at its tail.
+static void cut_chunk(struct list *list, struct list *cut, struct chunk *chunk) {
+    const uint16_t moved = chunk->node.count;
+    upkeep_forget(list, chunk);
+    deque_take(&list->deque, chunk);
+    chunk->node.count = 0;
+    deque_insert(&cut->deque, cut->deque.tail, chunk);
+    chunk->node.count = moved;
+    deque_count(&cut->deque, chunk, moved);
+}
+
+struct list *list_cut_new(const struct list *list) {
+    struct list *cut = list_new();
+    cut->shares = list_shares_ref(list->shares);
+    return cut;
 }
 
 struct list *list_cut(struct list *list, enum list_end end, size_t count) {
-    struct deque *deque = &list->deque;
+    const struct deque *deque = &list->deque;
     struct list *cut = NULL;
-    if (count > INDEX_CUT_MAX) index_drop(list);
+    if (count > INDEX_CUT_MAX) upkeep_drop(list);
     while (deque->head != deque->tail) {
         struct chunk *chunk = end == LIST_HEAD ? deque->head : deque->tail;
         const uint16_t moved = chunk->node.count;
         if (moved > count) break;
         count -= moved;
+        tell_pop(list, end, moved);
         if (end == LIST_HEAD) list->origin += moved;
-        index_forget(list, chunk);
-        deque_take(deque, chunk);
-        chunk->node.count = 0;
-        if (cut == NULL) {
-            cut = list_new();
-            cut->shares = list_shares_ref(list->shares);
-        }
-        deque_insert(&cut->deque, cut->deque.tail, chunk);
-        chunk->node.count = moved;
-        deque_count(&cut->deque, chunk, moved);
+        if (cut == NULL) cut = list_cut_new(list);
+        cut_chunk(list, cut, chunk);
     }
-    index_drop_if_short(list);
+    upkeep_drop_if_short(list);
     return cut;
 }
 
 // The upper half of a full chunk moves to a new one behind it.
 static void split(struct list *list, struct chunk *chunk) {
-    struct chunk *upper = chunk_new(CHUNK_FULL_CAP, false);
+    struct chunk *upper = upkeep_chunk_new(list, CHUNK_FULL_CAP, false);
     deque_insert(&list->deque, chunk, upper);
     const size_t kept = chunk->node.count / 2u;
     move_behind(list, upper, chunk, kept, chunk->node.count - kept);
@@ -378,6 +348,7 @@ void list_insert(struct list *list, size_t index, struct blob blob) {
         list_push(list, index == 0 ? LIST_HEAD : LIST_TAIL, blob);
         return;
     }
+    if (list->walks != NULL) list_walks_insert(&list->walks, index, &blob, 1);
     size_t at;
     struct chunk *chunk = deque_locate(&list->deque, index, &at);
     if (chunk->node.count == chunk->node.cap) {
@@ -391,7 +362,7 @@ void list_insert(struct list *list, size_t index, struct blob blob) {
     list_unshare(list->shares, chunk);
     chunk_insert(chunk, at, &blob);
     deque_count(&list->deque, chunk, 1);
-    index_add(list, blob.hash, chunk);
+    upkeep_put(list, blob.hash, chunk);
 }
 
 // Joins a sparse chunk with a neighbour when both fit well into one, so that a list that loses
@@ -408,6 +379,7 @@ static void join(struct list *list, struct chunk *chunk) {
     list_unshare(list->shares, left);
     chunk_slide(left, 0);
     move_behind(list, left, right, 0, right->node.count);
+    upkeep_forget(list, right);
     deque_remove(&list->deque, right);
 }
 
@@ -418,6 +390,7 @@ struct blob list_remove(struct list *list, size_t index) {
     const struct blob blob = chunk_get(chunk, at);
     const bool gets_sparse =
         chunk->node.count > 1 && chunk->node.count <= CHUNK_SPARSE && list->deque.chunks > 1;
+    if (list->walks != NULL) list_walks_remove(&list->walks, index, 1);
     list_unshare(list->shares, chunk);
     chunk_remove(chunk, at);
     list->origin++;
@@ -426,7 +399,7 @@ struct blob list_remove(struct list *list, size_t index) {
     return blob;
 }
 
-struct blob list_replace(struct list *list, size_t index, struct blob blob) {
+struct blob list_relocate(struct list *list, size_t index, struct blob blob) {
     must(index < list->deque.len);
     size_t at;
     struct chunk *chunk = deque_locate(&list->deque, index, &at);
@@ -434,17 +407,17 @@ struct blob list_replace(struct list *list, size_t index, struct blob blob) {
     list_unshare(list->shares, chunk);
     chunk_put(chunk, at, &blob);
     if (old.hash == blob.hash) return old; // the index knows it already
-    if (list->index != NULL) list_index_remove(list->index, old.hash, chunk);
-    index_add(list, blob.hash, chunk);
+    upkeep_take(list, old.hash, chunk);
+    upkeep_put(list, blob.hash, chunk);
     return old;
 }
 
-// ---- many at once
-
-// So many elements will go. An index that loses so much is built anew sooner than kept.
-static void index_expect(struct list *list, size_t count) {
-    if (count >= list->deque.len / INDEX_LOSS) index_drop(list);
+struct blob list_replace(struct list *list, size_t index, struct blob blob) {
+    if (list->walks != NULL) list_walks_replace(&list->walks, index, &blob);
+    return list_relocate(list, index, blob);
 }
+
+// ---- many at once
 
 void list_pop_many(struct list *list, enum list_end end, size_t count,
                    void (*release)(void *context, struct blob *blob), void *context) {
@@ -452,16 +425,17 @@ void list_pop_many(struct list *list, enum list_end end, size_t count,
     struct gone gone = {.release = release, .context = context};
     struct deque *deque = &list->deque;
     size_t left = count;
-    if (count > CHUNK_FULL_CAP) index_expect(list, count);
+    if (count > CHUNK_FULL_CAP) upkeep_expect_loss(list, count);
     for (;;) {
         struct chunk *chunk = end == LIST_HEAD ? deque->head : deque->tail;
         if (chunk == NULL || chunk->node.count > left) break;
         left -= chunk->node.count;
+        tell_pop(list, end, chunk->node.count);
         if (end == LIST_HEAD) list->origin += chunk->node.count;
-        index_forget(list, chunk);
+        upkeep_forget(list, chunk);
         take_chunk(list, &gone, chunk);
     }
-    index_drop_if_short(list);
+    upkeep_drop_if_short(list);
     gone_end(list, &gone);
     for (; left > 0; left--) {
         struct blob blob = list_pop(list, end);
@@ -469,60 +443,102 @@ void list_pop_many(struct list *list, enum list_end end, size_t count,
     }
 }
 
-// Elements of one chunk, at least two and not all; `begin` is the index of its first.
-static void remove_within(struct list *list, struct chunk *chunk, size_t begin,
-                          const uint32_t *indexes, size_t count, const struct gone *gone) {
+// Elements of one chunk, not all; `begin` is the index of its first. Gives those that are to be
+// released.
+static size_t remove_within(struct list *list, struct chunk *chunk, size_t begin,
+                            const uint32_t *indexes, size_t count, struct blob *out) {
     list_unshare(list->shares, chunk);
-    for (size_t i = 0; i < count; i++) {
-        struct blob blob = chunk_get(chunk, indexes[i] - begin);
-        if (list->index != NULL) list_index_remove(list->index, blob.hash, chunk);
-        gone->release(gone->context, &blob);
-    }
-    chunk_remove_many(chunk, begin, indexes, count);
+    for (size_t i = 0; i < count && list->index != NULL; i++)
+        upkeep_take(list, chunk_get(chunk, indexes[i] - begin).hash, chunk);
+    const size_t owners = chunk_remove_many(chunk, begin, indexes, count, out);
     deque_count(&list->deque, chunk, -(int)count);
     if (chunk->node.count <= CHUNK_SPARSE && list->deque.chunks > 1) join(list, chunk);
+    return owners;
+}
+
+static void tell_removal(struct list *list, const uint32_t *indexes, size_t count) {
+    if (list->walks == NULL) return;
+    if (count > LIST_WALK_TOLD_MAX) list_walks_lose(&list->walks);
+    for (size_t i = count; i > 0 && list->walks != NULL; i--)
+        list_walks_remove(&list->walks, indexes[i - 1], 1);
+}
+
+// How many of the last `left` indexes lie in one chunk, and which that is; *begin: of its first
+// element.
+static size_t last_together(const struct list *list, const uint32_t *indexes, size_t left,
+                            struct chunk **chunk, size_t *begin) {
+    size_t at;
+    *chunk = deque_locate(&list->deque, indexes[left - 1], &at);
+    *begin = indexes[left - 1] - at;
+    size_t first = left - 1;
+    while (first > 0 && indexes[first - 1] >= *begin)
+        first--;
+    return left - first;
+}
+
+static void removed_many(struct list *list) {
+    upkeep_drop_if_short(list);
+    shrink_only(list);
 }
 
 void list_remove_many(struct list *list, const uint32_t *indexes, size_t count,
                       void (*release)(void *context, struct blob *blob), void *context) {
     struct gone gone = {.release = release, .context = context};
-    if (count > CHUNK_FULL_CAP) index_expect(list, count);
+    struct blob blobs[CHUNK_FULL_CAP];
+    tell_removal(list, indexes, count);
+    if (count > CHUNK_FULL_CAP) upkeep_expect_loss(list, count);
     // From the back: what goes first must not shift the positions of what goes later.
     for (size_t left = count; left > 0;) {
-        size_t at;
-        struct chunk *chunk = deque_locate(&list->deque, indexes[left - 1], &at);
-        const size_t begin = indexes[left - 1] - at;
-        size_t first = left - 1;
-        while (first > 0 && indexes[first - 1] >= begin)
-            first--;
-        const size_t here = left - first;
-        left = first;
-        if (here == 1) {
-            struct blob blob = list_remove(list, indexes[first]);
-            release(context, &blob);
-            continue;
-        }
+        struct chunk *chunk;
+        size_t begin;
+        const size_t here = last_together(list, indexes, left, &chunk, &begin);
+        left -= here;
         list->origin += (int64_t)here;
         if (here == chunk->node.count) {
-            index_forget(list, chunk);
+            upkeep_forget(list, chunk);
             take_chunk(list, &gone, chunk);
-        } else {
-            remove_within(list, chunk, begin, indexes + first, here, &gone);
+            continue;
         }
+        const size_t owners = remove_within(list, chunk, begin, indexes + left, here, blobs);
+        for (size_t i = 0; i < owners; i++)
+            release(context, &blobs[i]);
     }
-    index_drop_if_short(list);
     gone_end(list, &gone);
-    shrink_only(list);
+    removed_many(list);
+}
+
+// The rest of a row of which the references have left.
+static void cut_heaps(struct list *cut, struct blob *row, size_t len) {
+    size_t heaps = 0;
+    for (size_t i = 0; i < len; i++)
+        if (blob_kind(&row[i]) == BLOB_HEAP) row[heaps++] = row[i];
+    list_push_all(cut, LIST_TAIL, row, heaps);
+}
+
+void list_cut_many(struct list *list, struct list *cut, const uint32_t *indexes, size_t count,
+                   void (*leave)(void *context, const struct blob *row, size_t len),
+                   void *context) {
+    struct blob row[CHUNK_FULL_CAP];
+    tell_removal(list, indexes, count);
+    if (count > CHUNK_FULL_CAP) upkeep_expect_loss(list, count);
+    for (size_t left = count; left > 0;) { // from the back, as above
+        struct chunk *chunk;
+        size_t begin;
+        const size_t here = last_together(list, indexes, left, &chunk, &begin);
+        left -= here;
+        list->origin += (int64_t)here;
+        if (here == chunk->node.count) {
+            cut_chunk(list, cut, chunk);
+            continue;
+        }
+        const size_t len = remove_within(list, chunk, begin, indexes + left, here, row);
+        leave(context, row, len);
+        cut_heaps(cut, row, len);
+    }
+    removed_many(list);
 }
 
 void list_check(const struct list *list) {
     deque_check(&list->deque);
-    if (list->index == NULL) return;
-    must(list_index_total(list->index) == list->deque.len);
-    for (const struct chunk *chunk = list->deque.head; chunk != NULL; chunk = chunk->next) {
-        must(chunk->node.cap == CHUNK_FULL_CAP);
-        for (size_t at = 0; at < chunk->node.count; at++) {
-            must(list_index_count(list->index, chunk_get(chunk, at).hash, chunk) > 0);
-        }
-    }
+    upkeep_check(list);
 }

@@ -59,6 +59,20 @@ struct list_match {
     size_t index;
     struct blob blob; // lent
 };
+// A search in pieces, whose places are boundaries: `at` is in front of the element with that index,
+// and so it is where a search forward comes to next, and a search backward has been last.
+struct list_look {
+    size_t len;
+    uint32_t hash;
+    bool backward;
+    bool scans; // the index, if any, did not help
+    size_t at;  // moves on
+    size_t end; // <= the list's length
+};
+// The next matches from look->at on, as many as lie together and at most `max`; *steps is how many
+// elements it may look at, and gets less (SIZE_MAX: no bound). 0: at the end, or no steps are left.
+size_t list_look(const struct list *list, struct list_look *look, size_t *steps,
+                 struct list_match *out, size_t max);
 // The next ones, in the order of the search: as many as lie together and at most `max`. 0: there is
 // none at or behind (before, if backward) `from`.
 size_t list_find_many(const struct list *list, const struct list_search *search, size_t from,
@@ -68,7 +82,7 @@ bool list_find(const struct list *list, const struct list_search *search, size_t
                size_t *index, struct blob *out);
 // Heap bytes, elements included; blocks of HEAP elements are estimated from a sample.
 size_t list_memory(const struct list *list);
-bool list_is_indexed(const struct list *list);
+bool list_is_indexed(const struct list *list); // the index is there, and complete
 
 // ---- changing (storage/data only)
 struct list *list_new(void);
@@ -94,13 +108,23 @@ void list_pop_many(struct list *list, enum list_end end, size_t count,
 struct list *list_cut(struct list *list, enum list_end end, size_t count);
 void list_insert(struct list *list, size_t index, struct blob blob); // before index; index <= len
 struct blob list_remove(struct list *list, size_t index);
-// Takes the elements at these indexes, which grow. `release` as for list_pop_many.
+// Takes the elements at these indexes, which grow. `release` as for list_pop_many, but not for all
+// that are INLINE: they own nothing.
 void list_remove_many(struct list *list, const uint32_t *indexes, size_t count,
                       void (*release)(void *context, struct blob *blob), void *context);
+// The same for many: whole chunks, and what is on the heap, go over into `cut` (of list_cut_new),
+// which holds them in no order that means anything and is to be drained. `leave` is called with
+// rows of others, among them all references; the rows hold elements that it is to pass over.
+void list_cut_many(struct list *list, struct list *cut, const uint32_t *indexes, size_t count,
+                   void (*leave)(void *context, const struct blob *row, size_t len), void *context);
+struct list *list_cut_new(const struct list *list);
 struct blob list_replace(struct list *list, size_t index, struct blob blob); // gives the old one
-// Builds the index if the list is long enough, not too long, and has none. It goes away by itself
-// when the list gets short or very long.
-void list_index_build(struct list *list);
+// The same where both are the same value: only where it lies is another place.
+struct blob list_relocate(struct list *list, size_t index, struct blob blob);
+// Goes on building the index, about so many elements of it, if the list is long enough, not too
+// long and has none yet. It goes away by itself when the list gets short, very long, or much longer
+// than it was.
+void list_index_build(struct list *list, size_t elements);
 void list_check(const struct list *list); // asserts all invariants
 
 #endif

@@ -1,7 +1,10 @@
 #include "storage/data/list_index.h"
 
+#include <string.h>
+
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/num.h"
 
 enum { BITS_MIN = 9, LOAD_NUM = 5, LOAD_DEN = 8 }; // at most 5/8 full
 
@@ -16,7 +19,9 @@ struct index_entry {
 struct list_index {
     struct index_entry *entries;
     size_t used;
+    size_t cleared; // entries
     unsigned bits;
+    struct chunk *ahead;
 };
 
 // Payload hashes are evenly spread, but their top bits alone may be chosen by a client as well as
@@ -29,17 +34,24 @@ static size_t slot_count(unsigned bits) {
     return ((size_t)1 << bits) + LIST_INDEX_RUN_MAX + 1;
 }
 
-static struct index_entry *entries_new(unsigned bits) {
-    return mem_alloc_array(slot_count(bits), sizeof(struct index_entry));
-}
-
 struct list_index *list_index_new(size_t expected) {
     struct list_index *index = mem_zalloc(sizeof *index);
     index->bits = BITS_MIN;
     while (((size_t)1 << index->bits) * LOAD_NUM < expected * LOAD_DEN)
         index->bits++;
-    index->entries = entries_new(index->bits);
+    index->entries = mem_alloc(slot_count(index->bits) * sizeof *index->entries);
     return index;
+}
+
+bool list_index_is_clear(const struct list_index *index) {
+    return index->cleared == slot_count(index->bits);
+}
+
+bool list_index_clear(struct list_index *index, size_t entries) {
+    const size_t some = num_min(entries, slot_count(index->bits) - index->cleared);
+    memset(index->entries + index->cleared, 0, some * sizeof *index->entries);
+    index->cleared += some;
+    return list_index_is_clear(index);
 }
 
 void list_index_free(struct list_index *index) {
@@ -64,7 +76,7 @@ static struct index_entry *find(const struct list_index *index, uint32_t hash,
 static bool grow(struct list_index *index) {
     const size_t old_slots = slot_count(index->bits);
     const unsigned bits = index->bits + 1;
-    struct index_entry *entries = entries_new(bits);
+    struct index_entry *entries = mem_alloc_array(slot_count(bits), sizeof *entries);
     for (size_t i = 0; i < old_slots; i++) {
         const struct index_entry *entry = &index->entries[i];
         if (entry->chunk == NULL) continue;
@@ -81,24 +93,30 @@ static bool grow(struct list_index *index) {
     mem_free(index->entries);
     index->entries = entries;
     index->bits = bits;
+    index->cleared = slot_count(bits);
     return true;
 }
 
-bool list_index_add(struct list_index *index, uint32_t hash, struct chunk *chunk) {
+static bool is_full(const struct list_index *index) {
+    return (index->used + 1) * LOAD_DEN > ((size_t)1 << index->bits) * LOAD_NUM;
+}
+
+enum list_index_room list_index_add(struct list_index *index, uint32_t hash, struct chunk *chunk) {
     struct index_entry *entry = find(index, hash, chunk);
-    if (entry == NULL) return false;
+    if (entry == NULL) return LIST_INDEX_REFUSED;
     if (entry->chunk != NULL) {
         entry->count++;
-        return true;
+        return LIST_INDEX_ADDED;
     }
-    if ((index->used + 1) * LOAD_DEN > ((size_t)1 << index->bits) * LOAD_NUM) {
-        if (!grow(index)) return false;
+    if (is_full(index)) {
+        if ((size_t)1 << index->bits >= LIST_INDEX_GROWN_MAX) return LIST_INDEX_FULL;
+        if (!grow(index)) return LIST_INDEX_REFUSED;
         entry = find(index, hash, chunk);
-        if (entry == NULL) return false;
+        if (entry == NULL) return LIST_INDEX_REFUSED;
     }
     *entry = (struct index_entry){.chunk = chunk, .hash = hash, .count = 1};
     index->used++;
-    return true;
+    return LIST_INDEX_ADDED;
 }
 
 void list_index_remove(struct list_index *index, uint32_t hash, const struct chunk *chunk) {
@@ -129,6 +147,14 @@ struct chunk *list_index_next(const struct list_index *index, uint32_t hash, siz
 size_t list_index_count(const struct list_index *index, uint32_t hash, const struct chunk *chunk) {
     const struct index_entry *entry = find(index, hash, chunk);
     return entry == NULL || entry->chunk == NULL ? 0 : entry->count;
+}
+
+struct chunk *list_index_ahead(const struct list_index *index) {
+    return index->ahead;
+}
+
+void list_index_set_ahead(struct list_index *index, struct chunk *chunk) {
+    index->ahead = chunk;
 }
 
 size_t list_index_memory(const struct list_index *index) {

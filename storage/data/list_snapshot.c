@@ -102,7 +102,7 @@ void list_shares_part(struct list_shares *shares, const struct chunk *chunk) {
     shares->unshared[shares->next_known++ % LIST_UNSHARED_KNOWN] = chunk;
 }
 
-enum { SLOT_LEFT = UINT16_MAX }; // marks chunks that have left the list
+enum { SLOT_LEFT = UINT8_MAX }; // marks chunks that have left the list
 
 static void inherit(struct list_snapshot *snapshot) {
     for (size_t i = snapshot->part; i < snapshot->part_count; i++) {

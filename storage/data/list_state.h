@@ -1,4 +1,4 @@
-// What a list is made of: for list.c and list_search.c only.
+// What a list is made of: for list*.c only.
 #ifndef ACKD_STORAGE_DATA_LIST_STATE_H
 #define ACKD_STORAGE_DATA_LIST_STATE_H
 
@@ -9,13 +9,14 @@
 #include "storage/data/list.h"
 #include "storage/data/list_index.h"
 #include "storage/data/list_snapshot.h"
+#include "storage/data/list_walk.h"
 
 struct list {
     struct deque deque;
-    struct list_index *index;   // NULL: searches scan
-    bool index_refused;         // until the list is small again
+    struct list_index *index;   // NULL: searches scan. deque.mark: refused, until the list is short
     int64_t origin;             // see list_origin
     struct list_shares *shares; // NULL: there never was a snapshot
+    struct list_walk *walks;    // that rest in it
 };
 
 #endif

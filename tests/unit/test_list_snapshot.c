@@ -165,7 +165,7 @@ static void run(uint64_t seed, int steps, size_t growth, size_t uses) {
     for (int i = 0; i < steps; i++) {
         change(&scene, i / 4000 % 2 == 0 ? growth : 100 - growth);
         if (below(&scene, uses) == 0) use(&scene);
-        if (i % 1500 == 700) list_index_build(scene.list);
+        if (i % 1500 == 700) list_index_build(scene.list, SIZE_MAX);
         if (i % 499 == 0) list_check(scene.list);
     }
     // The list goes first.

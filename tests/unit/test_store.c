@@ -184,6 +184,64 @@ static void of_a_frame_whose_end_is_missing_nothing_is_applied(void **state) {
     assert_int_equal(list_len(find(f, "q")->value.list), 1);
 }
 
+// As LREM of very many: several records, and their frame lies in three segments.
+static void remove_every_second(struct fixture *f, size_t len) {
+    enum { SLICE_OF_INDEXES = 1 << 16 };
+    uint32_t *indexes = test_calloc(SLICE_OF_INDEXES, sizeof *indexes);
+    while (log_prepare(store_log(f->store), len * sizeof *indexes, 64, true) == LOG_WAIT)
+        settle(f->store);
+    struct txn *txn = txn_begin(f->store, NOW_MS);
+    for (size_t left = len / 2; left > 0;) {
+        const size_t some = left < SLICE_OF_INDEXES ? left : SLICE_OF_INDEXES;
+        left -= some;
+        for (size_t i = 0; i < some; i++)
+            indexes[i] = (uint32_t)(2 * (left + i));
+        txn_list_remove(txn, 0, SLICE("q"), indexes, some);
+    }
+    txn_commit(txn);
+    test_free(indexes);
+}
+
+static void push_numbers(struct fixture *f, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        char text[32];
+        const int digits = snprintf(text, sizeof text, i % 3 == 0 ? "%zu" : "number %zu", i);
+        const struct slice value = slice_of(text, (size_t)digits);
+        while (log_prepare(store_log(f->store), 100, 1, false) == LOG_WAIT)
+            settle(f->store);
+        struct txn *txn = txn_begin(f->store, NOW_MS);
+        txn_list_push(txn, 0, SLICE("q"), LIST_TAIL, &value, 1);
+        txn_commit(txn);
+    }
+    settle(f->store);
+}
+
+static void of_a_removal_whose_end_is_missing_nothing_is_applied(void **state) {
+    struct fixture *f = *state;
+    enum { ELEMENTS = 200000 };
+    push_numbers(f, ELEMENTS);
+    const uint64_t before = keyspace_digest(store_keyspace(f->store));
+    remove_every_second(f, ELEMENTS);
+    assert_int_equal(list_len(find(f, "q")->value.list), ELEMENTS / 2);
+    struct log_flush *flush = log_flush_begin(store_log(f->store));
+    log_flush_end(store_log(f->store), flush, log_flush_run(flush));
+    assert_true(log_unflushed_bytes(store_log(f->store)) > 0); // its end is not on disk
+    memory_disk_cut(f->disk);
+    store_close(f->store);
+    vfs_free(f->vfs);
+    f->vfs = memory_disk_open(f->disk);
+    open_store(f);
+    settle(f->store);
+    assert_true(before == keyspace_digest(store_keyspace(f->store)));
+
+    remove_every_second(f, ELEMENTS);
+    reopen(f);
+    assert_int_equal(list_len(find(f, "q")->value.list), ELEMENTS / 2);
+    assert_element(f, "q", 0, SLICE("number 1"));
+    assert_element(f, "q", 1, SLICE("3"));
+    assert_element(f, "q", ELEMENTS / 2 - 1, SLICE("number 199999"));
+}
+
 static void a_removed_field_stays_removed(void **state) {
     struct fixture *f = *state;
     const struct slice pairs[] = {SLICE("a"), SLICE("1"), SLICE("b"), SLICE("2")};
@@ -322,6 +380,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_frame_larger_than_a_segment_is_applied_whole, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(of_a_frame_whose_end_is_missing_nothing_is_applied, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(of_a_removal_whose_end_is_missing_nothing_is_applied, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_removed_field_stays_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(values_with_the_same_hash_are_told_apart, setup, teardown),

@@ -97,6 +97,7 @@ static void start_engine(struct world *world) {
         .seed = world->options->seed ^ world->salt,
         .snapshot_min = world->snapshot_min,
         .look_bytes = world->snapshot_min < 1000 ? 64 * world->snapshot_min : 0,
+        .look_steps = world->snapshot_min < 1000 ? world->snapshot_min : 0,
         .wall_us = world->wall_us,
         .monotonic_us = world->monotonic_us,
     };
@@ -471,6 +472,7 @@ bool machine_settle(struct world *world) {
         peers_carry(world, true);
         if (machine_is_dead(world) || world->is_stopping) return false;
         engine_unpause(world->engine); // whom a pause held back is runnable now
+        has_moved = machine_read_begin(world) || has_moved; // a command in pieces may ask only now
         if (has_moved || !is_at_rest(world)) continue;
         if (!log_stats(log).is_full || has_waited) return true;
         // Slots that could not be made are tried again after a second.
