@@ -1,5 +1,6 @@
 // Applies effects on consumer groups. Every one begins with the group's name.
 #include "proto/base/mutant.h"
+#include "proto/base/num.h"
 #include "storage/data/effect_apply.h"
 #include "storage/data/group.h"
 
@@ -124,6 +125,40 @@ static enum err apply_group_deliver(struct apply *apply) {
     return ERR_NONE;
 }
 
+// Whether these are the ends of so many neighbours in the stream.
+static bool is_run(const struct stream *stream, const struct stream_run *run) {
+    const struct stream_range range = {.from = run->first, .to = run->last, .max = UINT64_MAX};
+    return run->count > 0 && stream_find(stream, run->first, NULL) &&
+           stream_find(stream, run->last, NULL) && stream_range_count(stream, &range) == run->count;
+}
+
+static enum err apply_group_read(struct apply *apply) {
+    const struct stream *stream = apply->entry->value.stream;
+    struct group *group;
+    struct consumer *consumer;
+    struct stream_run run = {0};
+    int64_t entries_read;
+    enum err err = take_group(apply, &group);
+    if (err == ERR_NONE) err = take_consumer(apply, group, &consumer);
+    const int64_t at_ms = (int64_t)meta_u64(&apply->meta);
+    if (err == ERR_NONE) err = take_position(apply, &run.last, &entries_read);
+    if (err != ERR_NONE) return err;
+    run.count = meta_u32(&apply->meta);
+    run.first = take_id(apply);
+    if (apply->meta.has_failed) return refuse(apply, "a run cannot be read");
+    if (!is_run(stream, &run)) return refuse(apply, "the entries are others");
+    if (!MUTANT(GROUP_STAYS_BEHIND)) group_set_id(group, run.last, entries_read);
+    note_active(consumer, at_ms);
+    struct stream_cursor cursor = stream_seek(stream, run.first);
+    for (size_t left = run.count - MUTANT(RUN_LOSES_LAST); left > 0;) {
+        struct stream_id ids[GROUP_ROW_MAX];
+        const size_t count = stream_next_ids(&cursor, ids, num_min(left, GROUP_ROW_MAX));
+        group_put_row(group, consumer, ids, count, at_ms);
+        left -= count;
+    }
+    return ERR_NONE;
+}
+
 static enum err apply_group_ack(struct apply *apply) {
     struct group *group;
     uint32_t count = 0;
@@ -185,6 +220,8 @@ enum err apply_group_fields(struct apply *apply) {
         return apply_consumer_delete(apply);
     case EFFECT_GROUP_DELIVER:
         return apply_group_deliver(apply);
+    case EFFECT_GROUP_READ:
+        return apply_group_read(apply);
     case EFFECT_GROUP_ACK:
         return apply_group_ack(apply);
     case EFFECT_GROUP_CLAIM:

@@ -383,6 +383,38 @@ void group_put(struct group *group, struct consumer *consumer, const struct pend
     give(group, handle);
 }
 
+// Whether an entry of that id, delivered then, comes behind all others in every index.
+static bool comes_last(const struct group *group, struct stream_id id, int64_t delivered_ms) {
+    const void *last = tree_last(&group->by_id);
+    if (last == NULL) return true;
+    const struct time_key key = {.is_delivered = true, .order = delivered_ms, .id = id};
+    return compare_ids(group, last, &id) < 0 &&
+           compare_times(group, tree_last(&group->by_time), &key) < 0;
+}
+
+void group_put_row(struct group *group, struct consumer *consumer, const struct stream_id *ids,
+                   size_t count, int64_t delivered_ms) {
+    struct pending_record records[GROUP_ROW_MAX];
+    uint32_t handles[GROUP_ROW_MAX];
+    must(count <= GROUP_ROW_MAX);
+    if (count == 0) return;
+    const bool is_behind = comes_last(group, ids[0], delivered_ms);
+    for (size_t i = 0; i < count; i++) {
+        const struct pending pending = {
+            .id = ids[i], .delivered_ms = delivered_ms, .deliveries = 1};
+        if (is_behind) {
+            records[i] = record_from(group, consumer, &pending);
+        } else {
+            group_put(group, consumer, &pending);
+        }
+    }
+    if (!is_behind) return;
+    pending_pool_take_row(&group->pool, records, count, handles);
+    tree_append_row(&group->by_id, handles, count);
+    tree_append_row(&group->by_time, handles, count);
+    tree_append_row(&consumer->by_id, handles, count);
+}
+
 bool group_remove(struct group *group, struct stream_id id) {
     uint32_t handle;
     if (!tree_remove(&group->by_id, group, &id, &handle)) return false;

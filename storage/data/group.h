@@ -25,6 +25,7 @@
 enum {
     GROUP_ENTRIES_UNKNOWN = -1, // entries_read when count was lost
     CONSUMER_NEVER_ACTIVE = -1, // active_ms of a consumer that never received anything
+    GROUP_ROW_MAX = 256,        // ids in one group_put_row
 };
 
 struct group;
@@ -90,6 +91,10 @@ void consumer_set_times(struct consumer *consumer, int64_t seen_ms, int64_t acti
 // The entry is pending at this consumer from now on (NULL: nobody, at the end of the nacked),
 // whether it was pending before or not. A nacked entry's time is not used.
 void group_put(struct group *group, struct consumer *consumer, const struct pending *pending);
+// As group_put of each, delivered once at that time: ids ascending, GROUP_ROW_MAX at most. Cheap
+// where all of them are new and come behind what is pending.
+void group_put_row(struct group *group, struct consumer *consumer, const struct stream_id *ids,
+                   size_t count, int64_t delivered_ms);
 bool group_remove(struct group *group, struct stream_id id); // false: it was not pending
 
 void group_check(const struct group *group);

@@ -74,6 +74,9 @@ struct pending_pool {
 size_t pending_pool_drain(struct pending_pool *pool, size_t pages);
 void pending_pool_deinit(struct pending_pool *pool);
 uint32_t pending_pool_take(struct pending_pool *pool, const struct pending_record *record);
+// Several in turn; their handles go into `handles`. Pages are filled whole.
+void pending_pool_take_row(struct pending_pool *pool, const struct pending_record *records,
+                           size_t count, uint32_t *handles);
 void pending_pool_give(struct pending_pool *pool, uint32_t handle);
 // False: the record is of the other width than the one at the handle, nothing is changed.
 bool pending_pool_set(struct pending_pool *pool, uint32_t handle,

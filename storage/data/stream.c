@@ -198,6 +198,17 @@ bool stream_prev(struct stream_cursor *cursor, struct stream_entry *out) {
     return true;
 }
 
+size_t stream_next_ids(struct stream_cursor *cursor, struct stream_id *out, size_t max) {
+    size_t count = 0;
+    while (cursor->chunk != NULL && count < max) {
+        out[count++] = stream_chunk_id(cursor->chunk, cursor->at);
+        if (++cursor->at < cursor->chunk->count) continue;
+        cursor->chunk = cursor->chunk->next;
+        cursor->at = 0;
+    }
+    return count;
+}
+
 void stream_skip(struct stream_cursor *cursor, size_t count) {
     while (cursor->chunk != NULL && count >= cursor->chunk->count - cursor->at) {
         count -= cursor->chunk->count - cursor->at;

@@ -77,6 +77,9 @@ bool stream_prev(struct stream_cursor *cursor, struct stream_entry *out); // fal
 // Steps over so many, chunk by chunk; to the end when fewer follow.
 void stream_skip(struct stream_cursor *cursor, size_t count);
 
+// The ids of the next entries, `max` at most; says how many.
+size_t stream_next_ids(struct stream_cursor *cursor, struct stream_id *out, size_t max);
+
 // The entries with ids of [from, to] in a direction, the first `max` of them.
 struct stream_range {
     struct stream_id from;
@@ -107,6 +110,14 @@ int64_t stream_entries_until(const struct stream *stream, struct stream_id id);
 // entry is newer than the last.
 void stream_read_on(const struct stream *stream, struct stream_id *last_id, int64_t *entries_read,
                     struct stream_id id);
+// The same for a row of entries that are neighbours: the first, the last, and how many.
+struct stream_run {
+    struct stream_id first;
+    struct stream_id last;
+    size_t count; // at least 1
+};
+void stream_read_run(const struct stream *stream, struct stream_id *last_id, int64_t *entries_read,
+                     const struct stream_run *run);
 // How many entries the group has still to read; -1: unknown.
 int64_t stream_lag(const struct stream *stream, const struct group *group);
 

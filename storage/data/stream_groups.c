@@ -94,6 +94,24 @@ void stream_read_on(const struct stream *stream, struct stream_id *last_id, int6
     *last_id = id;
 }
 
+// As stream_read_on of each, without looking at each. Once the count is known at an entry it goes
+// on by one from each to the next, since nothing behind that entry was deleted. Where it is not,
+// only the last entry of the stream can make it known again.
+void stream_read_run(const struct stream *stream, struct stream_id *last_id, int64_t *entries_read,
+                     const struct stream_run *run) {
+    stream_read_on(stream, last_id, entries_read, run->first);
+    if (run->count == 1) return;
+    if (*entries_read == GROUP_ENTRIES_UNKNOWN || has_holes_from(stream, *last_id)) {
+        stream_read_on(stream, last_id, entries_read, run->last);
+        return;
+    }
+    const int64_t added = (int64_t)stream->entries_added;
+    const int64_t more = (int64_t)run->count - 1;
+    if (*entries_read < added)
+        *entries_read = added - *entries_read < more ? added : *entries_read + more;
+    *last_id = run->last;
+}
+
 int64_t stream_lag(const struct stream *stream, const struct group *group) {
     const int64_t added = (int64_t)stream->entries_added;
     if (added == 0) return 0;

@@ -211,6 +211,24 @@ static void a_pending_entry_costs_at_most_48_bytes_whatever_is_acked(void **stat
     acked_in_order_costs(backwards, rows, "rows of 64 kept, acked from the newest");
 }
 
+static void a_pending_entry_costs_at_most_39_bytes_delivered_in_rows(void **state) {
+    (void)state;
+    struct crowd crowd = {.group = group_new(SLICE("g"))};
+    struct consumer *consumer = group_add_consumer(crowd.group, SLICE("c"));
+    for (uint64_t from = 0; from < COUNT; from += 200) {
+        struct stream_id ids[200];
+        for (uint64_t i = 0; i < 200; i++)
+            ids[i] = id_of(from + i);
+        group_put_row(crowd.group, consumer, ids, 200, 7);
+    }
+    assert_cost(&crowd, COUNT, 39, "delivered in rows");
+    for (uint64_t i = 0; i < COUNT; i++) {
+        if (!every_tenth(shuffled(i))) ack(&crowd, shuffled(i));
+    }
+    assert_cost(&crowd, LEFT, 48, "delivered in rows, every tenth kept");
+    group_free(crowd.group);
+}
+
 static void a_pending_entry_costs_at_most_48_bytes_after_claims(void **state) {
     (void)state;
     struct crowd crowd;
@@ -330,6 +348,17 @@ static void assert_like_model(const struct group *group, const struct model_entr
     }
 }
 
+// Neighbours that are delivered together; those behind all others go a shorter way.
+static void put_row(struct group *group, struct consumer *consumer, struct model_entry *entries,
+                    const struct model_entry *entry, size_t from, size_t count) {
+    struct stream_id ids[GROUP_ROW_MAX];
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = model_id(from + i);
+        entries[from + i] = *entry;
+    }
+    group_put_row(group, consumer, ids, count, entry->at_ms);
+}
+
 static void random_changes_match_a_naive_model(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 5; seed++) {
@@ -351,6 +380,12 @@ static void random_changes_match_a_naive_model(void **state) {
             const size_t at = (size_t)rng_below(&rng, ENTRIES);
             const uint64_t removes_of_ten = step / 12000 % 2 == 0 ? 1 : 9;
             const uint64_t dice = rng_below(&rng, 10);
+            if (step % 100 == 0) { // rows with another row behind them, of later and earlier times
+                const struct model_entry entry = {(int)rng_below(&rng, OWNERS), step - 30000, 1};
+                const size_t count = rng_below(&rng, GROUP_ROW_MAX);
+                put_row(group, consumers[entry.owner], entries, &entry,
+                        rng_below(&rng, ENTRIES - count), count);
+            }
             if (rng_below(&rng, 10) < removes_of_ten) {
                 assert_true(group_remove(group, model_id(at)) == (entries[at].owner != OWNERS));
                 entries[at].owner = OWNERS;
@@ -378,6 +413,7 @@ int main(void) {
         cmocka_unit_test(a_consumer_that_goes_takes_what_is_pending_with_it),
         cmocka_unit_test(its_memory_is_what_the_allocator_gave),
         cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes_whatever_is_acked),
+        cmocka_unit_test(a_pending_entry_costs_at_most_39_bytes_delivered_in_rows),
         cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes_after_claims),
         cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes_in_steady_state),
         cmocka_unit_test(random_changes_match_a_naive_model),
