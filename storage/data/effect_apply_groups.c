@@ -63,8 +63,10 @@ static enum err apply_group_set_id(struct apply *apply) {
 static enum err apply_group_destroy(struct apply *apply) {
     struct group *group;
     const enum err err = take_group(apply, &group);
-    if (err == ERR_NONE) stream_remove_group(apply->entry->value.stream, group);
-    return err;
+    if (err != ERR_NONE) return err;
+    stream_take_group(apply->entry->value.stream, group);
+    keyspace_discard_group(apply->keyspace, group);
+    return ERR_NONE;
 }
 
 static enum err apply_consumer_create(struct apply *apply) {
@@ -87,8 +89,9 @@ static enum err apply_consumer_delete(struct apply *apply) {
     struct consumer *consumer;
     enum err err = take_group(apply, &group);
     if (err == ERR_NONE) err = take_consumer(apply, group, &consumer);
-    if (err == ERR_NONE) group_remove_consumer(group, consumer);
-    return err;
+    if (err != ERR_NONE) return err;
+    keyspace_discard_group(apply->keyspace, group_remove_consumer(group, consumer));
+    return ERR_NONE;
 }
 
 // ---- pending entries

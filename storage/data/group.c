@@ -5,34 +5,7 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
-#include "storage/data/pending_pool.h"
-
-static const uint32_t nobody = UINT32_MAX; // consumer of nacked entries
-
-struct consumer {
-    struct group *group;
-    struct tree by_id; // handles
-    int64_t seen_ms;
-    int64_t active_ms;
-    uint32_t index;
-    uint32_t name_len;
-    char name[];
-};
-
-struct group {
-    struct stream_id last_id;
-    int64_t entries_read;
-    struct pending_pool pool;
-    struct tree by_id;
-    struct tree by_time;
-    struct tree consumers; // pointers, by name
-    struct consumer **by_index;
-    uint32_t index_cap;
-    size_t nacked;
-    int64_t nack_next; // order of the entry that is given back next
-    uint32_t name_len;
-    char name[];
-};
+#include "storage/data/group_state.h"
 
 // What by_time is ordered by.
 struct time_key {
@@ -64,7 +37,7 @@ static int compare_ids(const void *context, const void *element, const void *key
 
 static struct time_key time_key(const struct pending_record *record) {
     return (struct time_key){
-        .is_delivered = record->consumer != nobody, .order = record->order, .id = record->id};
+        .is_delivered = record->consumer != GROUP_NOBODY, .order = record->order, .id = record->id};
 }
 
 static int compare_times(const void *context, const void *element, const void *key) {
@@ -125,6 +98,10 @@ void group_free(struct group *group) {
     mem_free(group);
 }
 
+size_t group_weight(const struct group *group) {
+    return 1 + group->index_cap + group_pending_count(group);
+}
+
 size_t group_memory(const struct group *group) {
     size_t bytes = mem_usable(group) + pending_pool_memory(&group->pool) +
                    tree_memory(&group->by_id) + tree_memory(&group->by_time) +
@@ -168,7 +145,7 @@ size_t group_idle_count(const struct group *group, int64_t at_ms) {
 
 static void show(const struct group *group, const void *element, struct pending *out) {
     const struct pending_record record = record_of(group, element);
-    const bool is_nacked = record.consumer == nobody;
+    const bool is_nacked = record.consumer == GROUP_NOBODY;
     *out = (struct pending){.id = record.id,
                             .consumer = is_nacked ? NULL : group->by_index[record.consumer],
                             .delivered_ms = is_nacked ? 0 : record.order,
@@ -288,16 +265,6 @@ struct consumer *group_add_consumer(struct group *group, struct slice name) {
     return consumer;
 }
 
-void group_remove_consumer(struct group *group, struct consumer *consumer) {
-    const void *element;
-    while ((element = tree_last(&consumer->by_id)) != NULL)
-        must(group_remove(group, id_of(group, element)));
-    const struct slice name = consumer_name(consumer);
-    must(tree_remove(&group->consumers, NULL, &name, NULL));
-    group->by_index[consumer->index] = NULL;
-    mem_free(consumer);
-}
-
 void consumer_set_times(struct consumer *consumer, int64_t seen_ms, int64_t active_ms) {
     consumer->seen_ms = seen_ms;
     consumer->active_ms = active_ms;
@@ -313,7 +280,7 @@ static uint32_t counted(int64_t deliveries) {
 static void hang_up(struct group *group, uint32_t handle, const struct pending_record *record) {
     const struct time_key key = time_key(record);
     must(tree_insert(&group->by_time, group, &key, &handle));
-    if (record->consumer == nobody) {
+    if (record->consumer == GROUP_NOBODY) {
         group->nacked++;
         return;
     }
@@ -324,7 +291,7 @@ static void hang_up(struct group *group, uint32_t handle, const struct pending_r
 static void take_down(struct group *group, const struct pending_record *record) {
     const struct time_key key = time_key(record);
     must(tree_remove(&group->by_time, group, &key, NULL));
-    if (record->consumer == nobody) {
+    if (record->consumer == GROUP_NOBODY) {
         group->nacked--;
         return;
     }
@@ -337,7 +304,7 @@ static void rehang(struct group *group, uint32_t handle) {
     const struct time_key key = time_key(&record);
     tree_replace(&group->by_id, group, &record.id, &handle);
     tree_replace(&group->by_time, group, &key, &handle);
-    if (record.consumer == nobody) return;
+    if (record.consumer == GROUP_NOBODY) return;
     tree_replace(&group->by_index[record.consumer]->by_id, group, &record.id, &handle);
 }
 
@@ -357,7 +324,7 @@ static struct pending_record record_from(struct group *group, const struct consu
     return (struct pending_record){.id = pending->id,
                                    .order = consumer == NULL ? group->nack_next++
                                                              : pending->delivered_ms,
-                                   .consumer = consumer == NULL ? nobody : consumer->index,
+                                   .consumer = consumer == NULL ? GROUP_NOBODY : consumer->index,
                                    .deliveries = counted(pending->deliveries)};
 }
 

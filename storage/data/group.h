@@ -81,11 +81,13 @@ struct group *group_new(struct slice name);
 // group_free.
 size_t group_drain(struct group *group, size_t steps);
 void group_free(struct group *group);
+size_t group_weight(const struct group *group); // about how many steps it takes to free it, or more
 size_t group_memory(const struct group *group); // heap bytes, consumers included
 void group_set_id(struct group *group, struct stream_id last_id, int64_t entries_read);
 struct consumer *group_add_consumer(struct group *group, struct slice name); // not there yet
 struct consumer *group_consumer_for_change(const struct group *group, struct slice name); // or NULL
-void group_remove_consumer(struct group *group, struct consumer *consumer); // and its pending
+// Also all that is pending at it. Gives what is to be freed (group_drain, group_free), or NULL.
+struct group *group_remove_consumer(struct group *group, struct consumer *consumer);
 void consumer_set_times(struct consumer *consumer, int64_t seen_ms, int64_t active_ms);
 
 // The entry is pending at this consumer from now on (NULL: nobody, at the end of the nacked),

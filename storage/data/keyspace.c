@@ -6,6 +6,7 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
+#include "storage/data/group.h"
 #include "storage/data/keyspace_state.h"
 
 enum {
@@ -275,6 +276,15 @@ void keyspace_discard(struct keyspace *keyspace, enum value_type type, union ent
         trash_put_value(trash, type, value);
     else
         keyspace_free_value(keyspace, type, value);
+}
+
+void keyspace_discard_group(struct keyspace *keyspace, struct group *group) {
+    struct trash *trash = &keyspace->trash;
+    if (group == NULL) return;
+    if (trash_wants(trash, group_weight(group)))
+        trash_put_group(trash, group);
+    else
+        group_free(group);
 }
 
 void keyspace_clear(struct keyspace *keyspace, struct entry *entry) {

@@ -300,6 +300,13 @@ bool pending_pool_move(struct pending_pool *pool, uint32_t near, uint32_t *from,
     return true;
 }
 
+// In place of how often it was delivered: nobody will ask for that.
+void pending_pool_forward(struct pending_pool *pool, uint32_t handle, uint32_t to) {
+    struct pending_record record = pending_pool_get(pool, handle);
+    record.deliveries = to;
+    write_record(pool, table_of(pool, handle), handle & ~PENDING_WIDE_BIT, &record);
+}
+
 // ---- looking
 
 static size_t table_memory(const struct pending_table *table) {

@@ -84,6 +84,8 @@ bool pending_pool_set(struct pending_pool *pool, uint32_t handle,
 // True: the record at `*from` should move and has been copied to `*to`: tell the indexes, in which
 // both are the same meanwhile, then give `*from`. `near` is a handle of the width to look at.
 bool pending_pool_move(struct pending_pool *pool, uint32_t near, uint32_t *from, uint32_t *to);
+// For a pool that is to be freed: its record has been copied to that handle of another pool.
+void pending_pool_forward(struct pending_pool *pool, uint32_t handle, uint32_t to);
 size_t pending_pool_memory(const struct pending_pool *pool);
 // How many records there are; asserts what is always true.
 size_t pending_pool_check(const struct pending_pool *pool);
@@ -119,6 +121,17 @@ static inline struct pending_record pending_pool_get(const struct pending_pool *
         .order = (int64_t)((uint64_t)record->order_high << 32 | record->order_low),
         .consumer = record->consumer,
         .deliveries = record->deliveries};
+}
+
+static inline uint32_t pending_pool_consumer(const struct pending_pool *pool, uint32_t handle) {
+    if ((handle & PENDING_WIDE_BIT) != 0) return pending_wide_at(pool, handle)->consumer;
+    return pending_narrow_at(pool, handle)->consumer;
+}
+
+// What pending_pool_forward said of it.
+static inline uint32_t pending_pool_forwarded(const struct pending_pool *pool, uint32_t handle) {
+    if ((handle & PENDING_WIDE_BIT) != 0) return pending_wide_at(pool, handle)->deliveries;
+    return pending_narrow_at(pool, handle)->deliveries;
 }
 
 #endif

@@ -194,7 +194,7 @@ void stream_set_ids(struct stream *stream, const struct stream_ids *ids);
 
 struct group *stream_group_for_change(const struct stream *stream, struct slice name); // or NULL
 struct group *stream_add_group(struct stream *stream, struct slice name); // not there yet
-void stream_remove_group(struct stream *stream, struct group *group);
+void stream_take_group(struct stream *stream, struct group *group);       // it is the caller's then
 
 struct idmp *stream_idmp_state(const struct stream *stream); // idmp.h; NULL: never used
 struct idmp *stream_idmp_for_change(struct stream *stream);

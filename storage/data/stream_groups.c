@@ -35,10 +35,9 @@ struct group *stream_add_group(struct stream *stream, struct slice name) {
     return group;
 }
 
-void stream_remove_group(struct stream *stream, struct group *group) {
+void stream_take_group(struct stream *stream, struct group *group) {
     const struct slice name = group_name(group);
     must(tree_remove(&stream->groups, NULL, &name, NULL));
-    group_free(group);
 }
 
 bool stream_is_referenced(const struct stream *stream, struct stream_id id) {

@@ -13,12 +13,15 @@ enum {
     KEYS_AT_ONCE = 16,
 };
 
+enum trash_kind { TRASH_VALUE, TRASH_KEYS, TRASH_GROUP };
+
 struct trash_item {
     struct link link;
-    bool is_keys;
-    uint8_t type; // enum value_type, of a value
+    enum trash_kind kind;
+    enum value_type type; // of a value
     union entry_value value;
     struct dict keys;
+    struct group *group;
 };
 
 void trash_init(struct trash *trash) {
@@ -42,7 +45,7 @@ static size_t stream_weight(const struct trash *trash, const struct stream *stre
     size_t weight = stream_len(stream) + (idmp == NULL ? 0 : idmp_ids(idmp) + idmp_producers(idmp));
     for (size_t i = 0; i < stream_group_count(stream) && weight < trash->min; i++) {
         const struct group *group = stream_group_at(stream, i);
-        weight += 1 + group_consumer_count(group) + group_pending_count(group);
+        weight += group_weight(group);
     }
     return weight;
 }
@@ -64,7 +67,7 @@ size_t trash_weight(const struct trash *trash, enum value_type type,
 
 void trash_put_value(struct trash *trash, enum value_type type, union entry_value value) {
     struct trash_item *item = mem_zalloc(sizeof *item);
-    item->type = (uint8_t)type;
+    item->type = type;
     item->value = value;
     link_push_back(&trash->items, &item->link);
     trash->pending++;
@@ -72,11 +75,18 @@ void trash_put_value(struct trash *trash, enum value_type type, union entry_valu
 
 void trash_put_keys(struct trash *trash, struct dict *keys) {
     struct trash_item *item = mem_zalloc(sizeof *item);
-    item->is_keys = true;
+    item->kind = TRASH_KEYS;
     item->keys = *keys;
     *keys = (struct dict){0};
     link_push_back(&trash->items, &item->link);
     trash->pending += dict_count(&item->keys);
+}
+
+void trash_put_group(struct trash *trash, struct group *group) {
+    struct trash_item *item = mem_zalloc(sizeof *item);
+    item->kind = TRASH_GROUP;
+    item->group = group;
+    link_push_back(&trash->items, &item->link);
 }
 
 // ---- sweeping
@@ -125,8 +135,9 @@ static size_t drain_keys(struct keyspace *keyspace, struct dict *keys, size_t st
 
 // Says how many steps are left: 0 unless nothing is left of the item.
 static size_t drain(struct keyspace *keyspace, struct trash_item *item, size_t steps) {
-    if (item->is_keys) return drain_keys(keyspace, &item->keys, steps);
-    switch ((enum value_type)item->type) {
+    if (item->kind == TRASH_KEYS) return drain_keys(keyspace, &item->keys, steps);
+    if (item->kind == TRASH_GROUP) return group_drain(item->group, steps);
+    switch (item->type) {
     case TYPE_STRING:
         release(keyspace, &item->value.string);
         return steps;
@@ -143,10 +154,11 @@ static size_t drain(struct keyspace *keyspace, struct trash_item *item, size_t s
 static void free_drained(struct keyspace *keyspace, struct trash_item *item) {
     struct trash *trash = &keyspace->trash;
     if (!MUTANT(TRASH_SWEPT_TWICE)) link_remove(&item->link);
-    if (!item->is_keys) {
+    if (item->kind == TRASH_GROUP) group_free(item->group);
+    if (item->kind == TRASH_VALUE) {
         trash->pending--;
         trash->freed++;
-        keyspace_free_value(keyspace, (enum value_type)item->type, item->value);
+        keyspace_free_value(keyspace, item->type, item->value);
     }
     mem_free(item);
 }
@@ -205,10 +217,8 @@ void trash_each(const struct trash *trash, void (*visit)(void *context, const st
     for (const struct link *node = trash->items.next; node != &trash->items; node = node->next) {
         const struct trash_item *item =
             (const void *)((const char *)node - offsetof(struct trash_item, link));
-        if (!item->is_keys) {
-            each_of_value((enum value_type)item->type, &item->value, &call);
-            continue;
-        }
+        if (item->kind == TRASH_VALUE) each_of_value(item->type, &item->value, &call);
+        if (item->kind != TRASH_KEYS) continue;
         struct dict_walk walk;
         dict_walk_begin(&walk, &item->keys);
         struct dict_entry *link;

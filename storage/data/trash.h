@@ -1,6 +1,6 @@
-// What is left of large values that are gone. A value of many elements leaves the keyspace at once;
-// its memory, and the live bytes of its payloads, are given back in steps, so that no command has
-// to wait for it. A keyspace owns one trash.
+// What is left of large values that are gone, and of consumer groups. A value of many elements
+// leaves the keyspace at once; its memory, and the live bytes of its payloads, are given back in
+// steps, so that no command has to wait for it. A keyspace owns one trash.
 //
 // Always true: nothing in it can be reached by a key; its references count as live until they are
 // swept, so that a segment seems to hold too much meanwhile and never too little. It is no part of
@@ -18,6 +18,8 @@
 #include "storage/data/dict.h"
 #include "storage/data/keyspace.h"
 
+struct group;
+
 struct trash {
     struct link items; // oldest first
     size_t min;        // elements of a value that comes here; 0: none does
@@ -34,7 +36,8 @@ size_t trash_weight(const struct trash *trash, enum value_type type,
                     const union entry_value *value);
 
 void trash_put_value(struct trash *trash, enum value_type type,
-                     union entry_value value); // takes it
+                     union entry_value value);                  // takes it
+void trash_put_group(struct trash *trash, struct group *group); // takes it
 // Takes the entries of a database; `keys` is empty afterwards, and to be initialised anew.
 void trash_put_keys(struct trash *trash, struct dict *keys);
 

@@ -472,7 +472,8 @@ static void an_entry_is_referenced_until_every_group_is_done_with_it(void **stat
     const struct pending pending = {.id = id_of(2, 0)};
     group_put(group, NULL, &pending);
     assert_true(stream_is_referenced(stream, id_of(2, 0)));
-    stream_remove_group(stream, group);
+    stream_take_group(stream, group);
+    group_free(group);
     assert_false(stream_is_referenced(stream, id_of(2, 0)));
     stream_free(stream, release_blob, NULL);
 }

@@ -135,6 +135,18 @@ static void trim_some(struct pair *pair, struct effect *effect, const struct ent
     pair_apply(pair, effect);
 }
 
+// A group, or a consumer with all that is pending at it.
+static void drop_group(struct pair *pair, struct effect *effect, const struct entry *entry) {
+    effect->group = SLICE("g");
+    effect->consumer = below(pair, 2) == 0 ? SLICE("c") : SLICE("d");
+    const struct group *group = stream_group(entry->value.stream, effect->group);
+    if (group == NULL) return;
+    effect->type = EFFECT_GROUP_DESTROY;
+    if (group_consumer(group, effect->consumer) != NULL && below(pair, 4) > 0)
+        effect->type = EFFECT_CONSUMER_DELETE;
+    pair_apply(pair, effect);
+}
+
 static void change(struct pair *pair) {
     char key[2] = {(char)"lhs"[below(pair, 3)], (char)('0' + below(pair, KEYS / 3))};
     struct effect effect = {.db = (unsigned)below(pair, DATABASES), .key = slice_of(key, 2)};
@@ -155,6 +167,8 @@ static void change(struct pair *pair) {
         pair_apply(pair, &effect);
         effect.type = EFFECT_KEY_DELETE;
         pair_apply(pair, &effect);
+    } else if (entry != NULL && dice < 40 && key[0] == 's') {
+        drop_group(pair, &effect, entry);
     } else if (entry != NULL && dice < 45) {
         trim_some(pair, &effect, entry);
     } else if (key[0] == 'l') {
