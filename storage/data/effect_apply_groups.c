@@ -1,6 +1,5 @@
 // Applies effects on consumer groups. Every one begins with the group's name.
 #include "proto/base/mutant.h"
-#include "proto/base/num.h"
 #include "storage/data/effect_apply.h"
 #include "storage/data/group.h"
 
@@ -152,13 +151,9 @@ static enum err apply_group_read(struct apply *apply) {
     if (!is_run(stream, &run)) return refuse(apply, "the entries are others");
     if (!MUTANT(GROUP_STAYS_BEHIND)) group_set_id(group, run.last, entries_read);
     note_active(consumer, at_ms);
-    struct stream_cursor cursor = stream_seek(stream, run.first);
-    for (size_t left = run.count - MUTANT(RUN_LOSES_LAST); left > 0;) {
-        struct stream_id ids[GROUP_ROW_MAX];
-        const size_t count = stream_next_ids(&cursor, ids, num_min(left, GROUP_ROW_MAX));
-        group_put_row(group, consumer, ids, count, at_ms);
-        left -= count;
-    }
+    struct trash *trash = &apply->keyspace->trash;
+    group_put_run(group, consumer, stream, &run, at_ms,
+                  trash_wants(trash, run.count) ? &trash->unlisted : NULL);
     return ERR_NONE;
 }
 

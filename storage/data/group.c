@@ -78,6 +78,7 @@ struct group *group_new(struct slice name) {
 }
 
 size_t group_drain(struct group *group, size_t steps) {
+    group_drop_runs(group);
     for (; group->index_cap > 0 && steps > 0; steps--) {
         struct consumer *consumer = group->by_index[group->index_cap - 1];
         if (consumer != NULL) steps = tree_drain(&consumer->by_id, steps);
@@ -106,6 +107,7 @@ size_t group_memory(const struct group *group) {
     size_t bytes = mem_usable(group) + pending_pool_memory(&group->pool) +
                    tree_memory(&group->by_id) + tree_memory(&group->by_time) +
                    tree_memory(&group->consumers);
+    if (group->runs != NULL) bytes += mem_usable(group->runs);
     if (group->by_index == NULL) return bytes;
     bytes += mem_usable(group->by_index);
     for (uint32_t i = 0; i < group->index_cap; i++) {
@@ -130,7 +132,7 @@ int64_t group_entries_read(const struct group *group) {
 }
 
 size_t group_pending_count(const struct group *group) {
-    return tree_count(&group->by_id);
+    return tree_count(&group->by_id) + group->unlisted;
 }
 
 size_t group_nacked_count(const struct group *group) {
@@ -139,6 +141,7 @@ size_t group_nacked_count(const struct group *group) {
 
 size_t group_idle_count(const struct group *group, int64_t at_ms) {
     if (at_ms == INT64_MAX) return group_pending_count(group);
+    group_list_all(group);
     const struct time_key behind = {.is_delivered = true, .order = at_ms + 1};
     return tree_rank(&group->by_time, group, &behind);
 }
@@ -154,6 +157,7 @@ static void show(const struct group *group, const void *element, struct pending 
 }
 
 bool group_find(const struct group *group, struct stream_id id, struct pending *out) {
+    group_list_until(group, id);
     const void *element = tree_find(&group->by_id, group, &id);
     if (element == NULL) return false;
     if (out != NULL) show(group, element, out);
@@ -183,7 +187,7 @@ struct slice consumer_name(const struct consumer *consumer) {
 }
 
 size_t consumer_pending_count(const struct consumer *consumer) {
-    return tree_count(&consumer->by_id);
+    return tree_count(&consumer->by_id) + consumer->unlisted;
 }
 
 int64_t consumer_seen_ms(const struct consumer *consumer) {
@@ -197,17 +201,20 @@ int64_t consumer_active_ms(const struct consumer *consumer) {
 // ---- walking
 
 struct pending_cursor group_seek(const struct group *group, struct stream_id id) {
+    group_list_all(group);
     return (struct pending_cursor){
         .group = group, .tree = &group->by_id, .at = tree_seek(&group->by_id, group, &id)};
 }
 
 struct pending_cursor consumer_seek(const struct consumer *consumer, struct stream_id id) {
+    group_list_all(consumer->group);
     return (struct pending_cursor){.group = consumer->group,
                                    .tree = &consumer->by_id,
                                    .at = tree_seek(&consumer->by_id, consumer->group, &id)};
 }
 
 struct pending_cursor group_by_time(const struct group *group) {
+    group_list_all(group);
     return (struct pending_cursor){
         .group = group, .tree = &group->by_time, .at = tree_at(&group->by_time, 0)};
 }
@@ -221,6 +228,7 @@ bool pending_next(struct pending_cursor *cursor, struct pending *out) {
 }
 
 bool group_last_pending(const struct group *group, struct pending *out) {
+    group_list_all(group);
     const void *element = tree_last(&group->by_id);
     if (element == NULL) return false;
     show(group, element, out);
@@ -329,6 +337,7 @@ static struct pending_record record_from(struct group *group, const struct consu
 }
 
 void group_put(struct group *group, struct consumer *consumer, const struct pending *pending) {
+    group_list_until(group, pending->id);
     const struct pending_record changed = record_from(group, consumer, pending);
     const void *element = tree_find(&group->by_id, group, &pending->id);
     if (element == NULL) {
@@ -350,8 +359,7 @@ void group_put(struct group *group, struct consumer *consumer, const struct pend
     give(group, handle);
 }
 
-// Whether an entry of that id, delivered then, comes behind all others in every index.
-static bool comes_last(const struct group *group, struct stream_id id, int64_t delivered_ms) {
+bool group_comes_last(const struct group *group, struct stream_id id, int64_t delivered_ms) {
     const void *last = tree_last(&group->by_id);
     if (last == NULL) return true;
     const struct time_key key = {.is_delivered = true, .order = delivered_ms, .id = id};
@@ -365,7 +373,7 @@ void group_put_row(struct group *group, struct consumer *consumer, const struct 
     uint32_t handles[GROUP_ROW_MAX];
     must(count <= GROUP_ROW_MAX);
     if (count == 0) return;
-    const bool is_behind = comes_last(group, ids[0], delivered_ms);
+    const bool is_behind = group_comes_last(group, ids[0], delivered_ms);
     for (size_t i = 0; i < count; i++) {
         const struct pending pending = {
             .id = ids[i], .delivered_ms = delivered_ms, .deliveries = 1};
@@ -384,6 +392,7 @@ void group_put_row(struct group *group, struct consumer *consumer, const struct 
 
 bool group_remove(struct group *group, struct stream_id id) {
     uint32_t handle;
+    group_list_until(group, id);
     if (!tree_remove(&group->by_id, group, &id, &handle)) return false;
     const struct pending_record record = pending_pool_get(&group->pool, handle);
     take_down(group, &record);
@@ -415,6 +424,7 @@ void group_check(const struct group *group) {
     tree_check(&group->consumers, names_ascend, group);
     must(pending_pool_check(&group->pool) == tree_count(&group->by_id));
     must(tree_count(&group->by_time) == tree_count(&group->by_id));
+    group_check_runs(group);
     size_t owned = 0;
     size_t consumers = 0;
     for (uint32_t i = 0; i < group->index_cap; i++) {
@@ -423,11 +433,11 @@ void group_check(const struct group *group) {
         must(consumer->index == i && consumer->group == group);
         must(group_consumer(group, consumer_name(consumer)) == consumer);
         tree_check(&consumer->by_id, ids_ascend, group);
-        struct pending_cursor cursor = consumer_seek(consumer, STREAM_ID_MIN);
-        struct pending pending;
-        while (pending_next(&cursor, &pending))
-            must(pending.consumer == consumer);
-        owned += consumer_pending_count(consumer);
+        struct tree_cursor cursor = tree_at(&consumer->by_id, 0);
+        const void *element;
+        for (; (element = tree_get(&consumer->by_id, &cursor)) != NULL; tree_step(&cursor))
+            must(record_of(group, element).consumer == i);
+        owned += tree_count(&consumer->by_id);
         consumers++;
     }
     must(consumers == group_consumer_count(group));

@@ -25,11 +25,14 @@
 enum {
     GROUP_ENTRIES_UNKNOWN = -1, // entries_read when count was lost
     CONSUMER_NEVER_ACTIVE = -1, // active_ms of a consumer that never received anything
-    GROUP_ROW_MAX = 256,        // ids in one group_put_row
+    GROUP_ROW_MAX = 256,        // entries that are listed together
 };
 
 struct group;
 struct consumer;
+struct link;
+struct stream;
+struct stream_run;
 
 // An entry that waits for its acknowledgement, as it is shown.
 struct pending {
@@ -93,10 +96,18 @@ void consumer_set_times(struct consumer *consumer, int64_t seen_ms, int64_t acti
 // The entry is pending at this consumer from now on (NULL: nobody, at the end of the nacked),
 // whether it was pending before or not. A nacked entry's time is not used.
 void group_put(struct group *group, struct consumer *consumer, const struct pending *pending);
-// As group_put of each, delivered once at that time: ids ascending, GROUP_ROW_MAX at most. Cheap
-// where all of them are new and come behind what is pending.
-void group_put_row(struct group *group, struct consumer *consumer, const struct stream_id *ids,
-                   size_t count, int64_t delivered_ms);
+// The entries of the run (stream.h) are pending at the consumer, delivered once at that time,
+// whether they were pending before or not. `unlisted` (may be NULL): those behind all others are
+// only noted, the group hangs there meanwhile, and group_list is to be called until it does not.
+void group_put_run(struct group *group, struct consumer *consumer, const struct stream *stream,
+                   const struct stream_run *run, int64_t delivered_ms, struct link *unlisted);
+struct group *group_of_unlisted(struct link *link); // that hangs there
+// Lists so many of those that were noted; says how many more it could have listed.
+size_t group_list(struct group *group, size_t entries);
+// The stream is about to lose its entries up to that one.
+void group_list_until(const struct group *group, struct stream_id id);
+// The group is about to be freed: what was noted is forgotten.
+void group_drop_runs(struct group *group);
 bool group_remove(struct group *group, struct stream_id id); // false: it was not pending
 
 void group_check(const struct group *group);

@@ -115,6 +115,7 @@ static void move_out(struct group *group, struct group *husk, uint32_t gone) {
 // ---- the door
 
 struct group *group_remove_consumer(struct group *group, struct consumer *consumer) {
+    group_list_all(group);
     const size_t count = tree_count(&consumer->by_id);
     const struct slice name = consumer_name(consumer);
     struct group *husk = NULL;

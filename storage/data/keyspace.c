@@ -272,6 +272,7 @@ void keyspace_free_value(struct keyspace *keyspace, enum value_type type, union 
 
 void keyspace_discard(struct keyspace *keyspace, enum value_type type, union entry_value value) {
     struct trash *trash = &keyspace->trash;
+    if (type == TYPE_STREAM) stream_drop_runs(value.stream);
     if (trash_wants(trash, trash_weight(trash, type, &value)))
         trash_put_value(trash, type, value);
     else

@@ -196,6 +196,10 @@ struct group *stream_group_for_change(const struct stream *stream, struct slice 
 struct group *stream_add_group(struct stream *stream, struct slice name); // not there yet
 void stream_take_group(struct stream *stream, struct group *group);       // it is the caller's then
 
+// Its entries up to that one are about to go: groups list those that they only noted (group.h).
+void stream_list_until(const struct stream *stream, struct stream_id id);
+void stream_drop_runs(const struct stream *stream); // it is about to be freed, groups and all
+
 struct idmp *stream_idmp_state(const struct stream *stream); // idmp.h; NULL: never used
 struct idmp *stream_idmp_for_change(struct stream *stream);
 

@@ -40,6 +40,18 @@ void stream_take_group(struct stream *stream, struct group *group) {
     must(tree_remove(&stream->groups, NULL, &name, NULL));
 }
 
+void stream_list_until(const struct stream *stream, struct stream_id id) {
+    for (size_t i = 0; i < stream_group_count(stream); i++)
+        group_list_until(stream_group_at(stream, i), id);
+}
+
+void stream_drop_runs(const struct stream *stream) {
+    struct tree_cursor cursor = tree_at(&stream->groups, 0);
+    const void *element;
+    for (; (element = tree_get(&stream->groups, &cursor)) != NULL; tree_step(&cursor))
+        group_drop_runs(group_of(element));
+}
+
 bool stream_is_referenced(const struct stream *stream, struct stream_id id) {
     for (size_t i = 0; i < stream_group_count(stream); i++) {
         const struct group *group = stream_group_at(stream, i);

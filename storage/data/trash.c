@@ -11,6 +11,7 @@
 enum {
     // Keys of a database that are freed before their values' elements are counted.
     KEYS_AT_ONCE = 16,
+    LISTED_PER_STEP = 4, // entries of a group: they are cheaper than what is freed
 };
 
 enum trash_kind { TRASH_VALUE, TRASH_KEYS, TRASH_GROUP };
@@ -27,10 +28,11 @@ struct trash_item {
 void trash_init(struct trash *trash) {
     *trash = (struct trash){0};
     link_init(&trash->items);
+    link_init(&trash->unlisted);
 }
 
 bool trash_is_empty(const struct trash *trash) {
-    return link_is_empty(&trash->items);
+    return link_is_empty(&trash->items) && link_is_empty(&trash->unlisted);
 }
 
 bool trash_wants(const struct trash *trash, size_t elements) {
@@ -163,9 +165,20 @@ static void free_drained(struct keyspace *keyspace, struct trash_item *item) {
     mem_free(item);
 }
 
+// Says how many steps are left.
+static size_t list_some(const struct trash *trash, size_t steps) {
+    while (steps > 0 && !link_is_empty(&trash->unlisted)) {
+        const size_t entries = steps < SIZE_MAX / LISTED_PER_STEP ? steps * LISTED_PER_STEP : steps;
+        const size_t left = group_list(group_of_unlisted(link_first(&trash->unlisted)), entries);
+        steps -= num_min(steps, 1 + (entries - left) / LISTED_PER_STEP);
+    }
+    return steps;
+}
+
 size_t trash_sweep(struct keyspace *keyspace, size_t steps) {
     const struct trash *trash = &keyspace->trash;
-    while (!trash_is_empty(trash)) {
+    steps = list_some(trash, steps);
+    while (!link_is_empty(&trash->items)) {
         struct trash_item *item = link_entry(link_first(&trash->items), struct trash_item, link);
         if (steps > 0) steps = drain(keyspace, item, steps);
         if (steps == 0) return 0;

@@ -2,7 +2,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/rng.h"
-#include "storage/data/group.h"
+#include "storage/data/group_state.h"
 #include "storage/data/pending_pool.h"
 #include "tests/support/unit.h"
 
