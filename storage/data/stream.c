@@ -433,13 +433,15 @@ struct stream *stream_cut(struct stream *stream, size_t count) {
     struct stream *cut = NULL;
     while (stream->head != NULL && stream->head->count <= count) {
         struct stream_chunk *chunk = stream->head;
-        stream_unshare(stream->shares, chunk);
         count -= chunk->count;
         stream->len -= chunk->count;
         stream->nodes -= count_begun_nodes(chunk);
         unindex_chunk(stream, chunk);
         unlink_chunk(stream, chunk);
-        if (cut == NULL) cut = stream_new();
+        if (cut == NULL) {
+            cut = stream_new();
+            if (!MUTANT(CUT_CHUNKS_NOT_SHARED)) cut->shares = stream_shares_ref(stream->shares);
+        }
         // No order is needed where they are drained.
         chunk->prev = NULL;
         chunk->next = cut->head;
