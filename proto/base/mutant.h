@@ -130,9 +130,6 @@
     X(SENT_ID_NOT_REPLAYED,         "streams",  "an idempotent id is forgotten by a restart")                             \
     X(GROUP_STAYS_BEHIND,           "streams",  "a delivery does not move the group's last id")                           \
     X(RUN_LOSES_LAST,               "streams",  "of neighbours that are delivered together the last does not become pending")\
-    X(CONSUMERS_NOT_TOLD,           "streams",  "of one that goes the others are not told where their pending entries are now")\
-    X(TRIM_TAKES_UNLISTED,          "streams",  "a trim does not wait until what was delivered is listed")                \
-    X(CUT_CHUNKS_NOT_SHARED,        "streams",  "what a trim takes is freed though a long reply still shows it")          \
     X(CLAIM_LOSES_ENTRY,            "streams",  "of several entries that are claimed only the first stays pending")       \
     X(DELIVERIES_NOT_COUNTED,       "streams",  "a second delivery is not counted")                                       \
     X(LAST_ID_GOES_BACK,            "streams",  "the last id goes with the last entry, so that ids come again")           \

@@ -65,7 +65,7 @@ static enum err apply_stream_trim(struct apply *apply) {
     stream_skip(&cursor, count - 1);
     stream_next(&cursor, &last);
     if (!stream_id_equal(last.id, id)) return refuse(apply, "the trim ends at another entry");
-    if (!MUTANT(TRIM_TAKES_UNLISTED)) stream_list_until(stream_of(apply), id);
+    stream_list_until(stream_of(apply), id);
     const size_t cut = MUTANT(TRIMMED_BYTES_KEPT) ? 0 : cut_chunks(apply, count);
     for (size_t i = cut; i < count; i++) {
         struct blob gone;

@@ -7,11 +7,10 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
-#include "proto/base/mutant.h"
 #include "storage/data/group_state.h"
 
 enum {
-    CUT_MIN = 8,    // fewer entries are removed one by one,
+    CUT_MIN = 2,    // fewer entries are removed one by one,
     CUT_SHARE = 16, // and those that are less than such a part of all
 };
 
@@ -98,7 +97,7 @@ static void move_out(struct group *group, struct group *husk, uint32_t gone) {
         by_time = copy_tree(group, &group->by_time, gone);
         for (uint32_t i = 0; i < group->index_cap; i++) {
             struct consumer *other = group->by_index[i];
-            if (other == NULL || i == gone || MUTANT(CONSUMERS_NOT_TOLD)) continue;
+            if (other == NULL || i == gone) continue;
             const struct tree fresh = copy_tree(group, &other->by_id, gone);
             tree_deinit(&other->by_id);
             other->by_id = fresh;

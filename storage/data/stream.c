@@ -440,7 +440,7 @@ struct stream *stream_cut(struct stream *stream, size_t count) {
         unlink_chunk(stream, chunk);
         if (cut == NULL) {
             cut = stream_new();
-            if (!MUTANT(CUT_CHUNKS_NOT_SHARED)) cut->shares = stream_shares_ref(stream->shares);
+            cut->shares = stream_shares_ref(stream->shares);
         }
         // No order is needed where they are drained.
         chunk->prev = NULL;

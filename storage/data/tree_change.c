@@ -304,9 +304,10 @@ bool tree_insert(struct tree *tree, const void *context, const void *key, const 
 
 void tree_append_row(struct tree *tree, const void *elements, size_t count) {
     const char *from = elements;
-    if (count > 0 && tree->root == NULL) tree->root = page_new(tree, true, TREE_PAGE_SMALL);
+    if (count == 0) return;
+    if (tree->root == NULL) tree->root = page_new(tree, true, TREE_PAGE_SMALL);
     struct tree_page *leaf = tree->root;
-    while (leaf != NULL && !leaf->is_leaf)
+    while (!leaf->is_leaf)
         leaf = tree_children(leaf)[leaf->count - 1].page;
     while (count > 0) {
         size_t taken = num_min(count, (size_t)leaf->cap - leaf->count);
@@ -320,6 +321,7 @@ void tree_append_row(struct tree *tree, const void *elements, size_t count) {
         } else {
             append_leaf(tree, leaf, from);
             leaf = leaf->next;
+            must(leaf != NULL);
             taken = 1;
         }
         from += taken * tree->element_bytes;
