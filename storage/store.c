@@ -35,7 +35,7 @@ static enum err replay_record(void *context, const struct log_record *record) {
     if (MUTANT(EXPIRY_NOT_REPLAYED) && record->type == EFFECT_KEY_EXPIRE) return ERR_NONE;
     if (MUTANT(HASH_REMOVE_NOT_REPLAYED) && record->type == EFFECT_HASH_REMOVE) return ERR_NONE;
     if (MUTANT(ACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_ACK) return ERR_NONE;
-    if (MUTANT(DELIVERY_NOT_REPLAYED) && record->type == EFFECT_GROUP_DELIVER) return ERR_NONE;
+    if (MUTANT(DELIVERY_NOT_REPLAYED) && record->type == EFFECT_GROUP_READ) return ERR_NONE;
     if (MUTANT(NACK_NOT_REPLAYED) && record->type == EFFECT_GROUP_NACK) return ERR_NONE;
     if (MUTANT(RELOCATION_NOT_REPLAYED) && record->type == EFFECT_RELOCATE) return ERR_NONE;
     if (MUTANT(SENT_ID_NOT_REPLAYED) && record->type == EFFECT_STREAM_IDMP) return ERR_NONE;

@@ -136,14 +136,15 @@ void txn_group_set_id(struct txn *txn, const struct txn_group *group, struct str
 bool txn_consumer_create(struct txn *txn, const struct txn_group *group, struct slice consumer);
 void txn_consumer_delete(struct txn *txn, const struct txn_group *group,
                          struct slice consumer); // it is there; what is pending at it is dropped
-// Delivers new entries (ascending ids, all greater than the group's last id) to the consumer, which
-// is made if need be: they become pending unless told, the group's last id and its count of read
-// entries move on (stream_read_on), the consumer is active now.
+// Delivers so many entries of the stream, from that one on (behind the group's last id), to the
+// consumer, which is made if need be: they become pending unless told, the group's last id and its
+// count of read entries move on (stream_read_on), the consumer is active now. What is logged is as
+// short for a million of them as for one.
 struct txn_delivery {
     struct slice consumer;
-    const struct stream_id *ids;
-    size_t count;
-    bool no_ack; // NOACK: they do not become pending
+    struct stream_id first;
+    size_t count; // 0: nothing is done
+    bool no_ack;  // NOACK: they do not become pending
 };
 void txn_group_deliver(struct txn *txn, const struct txn_group *group,
                        const struct txn_delivery *delivery);

@@ -53,27 +53,36 @@ void txn_consumer_delete(struct txn *txn, const struct txn_group *group, struct 
     txn_effect(txn, &effect);
 }
 
+static struct stream_id last_of(const struct stream *stream, const struct txn_delivery *delivery) {
+    struct stream_cursor cursor = stream_seek(stream, delivery->first);
+    struct stream_entry entry;
+    stream_skip(&cursor, delivery->count - 1);
+    must(stream_next(&cursor, &entry));
+    return entry.id;
+}
+
 void txn_group_deliver(struct txn *txn, const struct txn_group *group,
                        const struct txn_delivery *delivery) {
     if (delivery->count == 0) return;
     txn_consumer_create(txn, group, delivery->consumer);
     const struct stream *stream = txn_stream(txn, group->db, group->key);
     const struct group *before = find_group(txn, group);
-    struct effect effect = effect_on(group, EFFECT_GROUP_DELIVER);
+    // Of no ids a delivery only moves the group on.
+    struct effect effect =
+        effect_on(group, delivery->no_ack ? EFFECT_GROUP_DELIVER : EFFECT_GROUP_READ);
+    const struct stream_run run = {
+        .first = delivery->first, .last = last_of(stream, delivery), .count = delivery->count};
     effect.consumer = delivery->consumer;
     effect.at_ms = txn->now_ms;
     effect.id = group_last_id(before);
     effect.entries_read = group_entries_read(before);
-    for (size_t i = 0; i < delivery->count; i++) {
-        stream_read_on(stream, &effect.id, &effect.entries_read, delivery->ids[i]);
+    stream_read_run(stream, &effect.id, &effect.entries_read, &run);
+    must(run.count <= UINT32_MAX);
+    if (!delivery->no_ack) {
+        effect.first = run.first;
+        effect.count = (uint32_t)run.count;
     }
-    effect.ids = delivery->ids;
-    if (delivery->no_ack) {
-        txn_effect(txn, &effect); // of no ids: only the group moves on
-        return;
-    }
-    effect.count = (uint32_t)delivery->count;
-    txn_effect_split(txn, &effect);
+    txn_effect(txn, &effect);
 }
 
 static bool is_pending(const void *group, struct stream_id id) {

@@ -133,6 +133,7 @@
     X(NACK_NOT_REPLAYED,            "streams",  "what was given back is at its consumer again after a restart")           \
     X(SENT_ID_NOT_REPLAYED,         "streams",  "an idempotent id is forgotten by a restart")                             \
     X(GROUP_STAYS_BEHIND,           "streams",  "a delivery does not move the group's last id")                           \
+    X(RUN_LOSES_LAST,               "streams",  "of neighbours that are delivered together the last does not become pending")\
     X(CLAIM_LOSES_ENTRY,            "streams",  "of several entries that are claimed only the first stays pending")       \
     X(DELIVERIES_NOT_COUNTED,       "streams",  "a second delivery is not counted")                                       \
     X(LAST_ID_GOES_BACK,            "streams",  "the last id goes with the last entry, so that ids come again")           \

@@ -34,9 +34,10 @@ struct pick {
 };
 
 struct picks {
-    struct buf items;    // of struct pick: claimed ones, then new ones; or history
-    size_t claimed;      // how many of them were pending before
-    struct id_list gone; // pending, but no longer in the stream
+    struct buf items;       // of struct pick: claimed ones, or history
+    struct stream_id first; // of new ones, which are neighbours in the stream and come after them
+    uint64_t fresh;         // how many new ones
+    struct id_list gone;    // pending, but no longer in the stream
 };
 
 // What is left of MAXCOUNT and MAXSIZE for all streams together.
@@ -46,8 +47,12 @@ struct budget {
     bool has_given; // at least one is always given
 };
 
-static size_t picks_count(const struct picks *picks) {
+static size_t picks_listed(const struct picks *picks) {
     return picks->items.len / sizeof(struct pick);
+}
+
+static size_t picks_count(const struct picks *picks) {
+    return picks_listed(picks) + (size_t)picks->fresh;
 }
 
 static const struct pick *picks_at(const struct picks *picks, size_t at) {
@@ -57,7 +62,7 @@ static const struct pick *picks_at(const struct picks *picks, size_t at) {
 static void picks_reset(struct picks *picks) {
     buf_reset(&picks->items);
     buf_reset(&picks->gone.items);
-    picks->claimed = 0;
+    picks->fresh = 0;
 }
 
 static void picks_deinit(struct picks *picks) {
@@ -160,7 +165,15 @@ static void pick_idle(struct call *call, const struct streams_read *read,
                                   .is_there = true};
         picks_add(picks, &pick);
     }
-    picks->claimed = picks_count(picks);
+}
+
+// How many more COUNT and MAXCOUNT allow.
+static uint64_t count_left(const struct streams_read *read, const struct budget *budget,
+                           const struct picks *picks) {
+    if (read->count == 0) return budget->entries;
+    const uint64_t taken = picks_count(picks);
+    const uint64_t left = read->count > taken ? read->count - taken : 0;
+    return left < budget->entries ? left : budget->entries;
 }
 
 static void pick_new(struct call *call, const struct streams_read *read,
@@ -170,8 +183,18 @@ static void pick_new(struct call *call, const struct streams_read *read,
     const bool is_twice = MUTANT(ENTRY_WAKES_TWO) && call->is_retry;
     if (!is_twice && !stream_id_increment(&from)) return;
     struct stream_cursor cursor = stream_seek(source->place.stream, from);
-    while (stream_next(&cursor, &entry) && take(call, read, budget, picks, &entry)) {
-        picks_add(picks, &(struct pick){.id = entry.id, .is_there = true});
+    if (!stream_next(&cursor, &entry)) return;
+    picks->first = entry.id;
+    if (budget->bytes == UINT64_MAX) {
+        const struct stream_range range = {
+            .from = from, .to = STREAM_ID_MAX, .max = count_left(read, budget, picks)};
+        picks->fresh = stream_range_count(source->place.stream, &range);
+        budget->entries -= picks->fresh;
+        return;
+    }
+    while (take(call, read, budget, picks, &entry)) {
+        picks->fresh++;
+        if (!stream_next(&cursor, &entry)) return;
     }
 }
 
@@ -227,7 +250,7 @@ static bool foresee(struct call *call, const struct streams_read *read, struct f
         struct source source;
         if (!find_source(call, read, i, &source)) return false;
         pick_from(call, read, &source, &budget, picks);
-        const size_t count = picks_count(picks) + id_list_count(&picks->gone);
+        const size_t count = picks_listed(picks) + id_list_count(&picks->gone);
         const size_t records = 4 + count / ENTRIES_PER_RECORD;
         const size_t names = source.place.at.key.len + read->group.len + read->consumer.len;
         out->answered += !source.is_new || picks_count(picks) > 0;
@@ -239,25 +262,15 @@ static bool foresee(struct call *call, const struct streams_read *read, struct f
 
 // ---- answering and delivering
 
-// New ones are neighbours in the stream.
-static void answer_new(struct call *call, const struct source *source, const struct picks *picks) {
-    const size_t count = picks_count(picks);
-    const struct stream_range range = {
-        .from = picks_at(picks, 0)->id, .to = picks_at(picks, count - 1)->id, .max = count};
-    streams_answer_range(call, source->place.stream, &range);
-}
-
 static void answer_picks(struct call *call, const struct streams_read *read,
                          const struct source *source, const struct picks *picks) {
     const bool is_wide = source->is_new && read->has_claim;
     if (call->reply.version == RESP2) reply_array(&call->reply, 2);
     reply_bulk(&call->reply, source->place.at.key);
-    if (source->is_new && !is_wide && picks_count(picks) > 0) {
-        answer_new(call, source, picks);
-        return;
-    }
+    const struct stream_range fresh = {
+        .from = picks->first, .to = STREAM_ID_MAX, .max = picks->fresh};
     reply_array(&call->reply, picks_count(picks));
-    for (size_t i = 0; i < picks_count(picks); i++) {
+    for (size_t i = 0; i < picks_listed(picks); i++) {
         const struct pick *pick = picks_at(picks, i);
         struct blob payload;
         reply_array(&call->reply, is_wide ? 4 : 2);
@@ -271,13 +284,15 @@ static void answer_picks(struct call *call, const struct streams_read *read,
         reply_int(&call->reply, pick->idle_ms);
         reply_int(&call->reply, pick->deliveries);
     }
+    streams_answer_entries(call, source->place.stream, &fresh,
+                           is_wide ? STREAMS_NEVER_DELIVERED : STREAMS_PLAIN);
 }
 
 // What was pending before is the consumer's now.
 static void claim_picks(struct call *call, const struct streams_read *read,
-                        const struct source *source, const struct picks *picks, size_t count) {
+                        const struct source *source, const struct picks *picks) {
     struct claims claims = {0};
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < picks_listed(picks); i++) {
         const struct pick *pick = picks_at(picks, i);
         const struct effect_pending after = {.id = pick->id,
                                              .delivered_ms = call->now_ms,
@@ -292,16 +307,11 @@ static void claim_picks(struct call *call, const struct streams_read *read,
 
 static void deliver_picks(struct call *call, const struct streams_read *read,
                           const struct source *source, const struct picks *picks) {
-    struct id_list ids = {0};
-    for (size_t i = picks->claimed; i < picks_count(picks); i++) {
-        id_list_add(&ids, picks_at(picks, i)->id);
-    }
     const struct txn_delivery delivery = {.consumer = read->consumer,
-                                          .ids = id_list_items(&ids),
-                                          .count = id_list_count(&ids),
+                                          .first = picks->first,
+                                          .count = (size_t)picks->fresh,
                                           .no_ack = read->no_ack};
-    if (delivery.count > 0) txn_group_deliver(call->txn, &source->place.at, &delivery);
-    buf_deinit(&ids.items);
+    txn_group_deliver(call->txn, &source->place.at, &delivery);
 }
 
 // Gives what `picks` says, and notes that the consumer was here.
@@ -310,11 +320,7 @@ static void serve_source(struct call *call, const struct streams_read *read,
     const size_t gone = id_list_count(&picks->gone);
     groups_note_consumer(call, &source->place, read->consumer);
     if (gone > 0) txn_group_ack(call->txn, &source->place.at, id_list_items(&picks->gone), gone);
-    if (!source->is_new) {
-        claim_picks(call, read, source, picks, picks_count(picks));
-        return;
-    }
-    claim_picks(call, read, source, picks, picks->claimed);
+    claim_picks(call, read, source, picks);
     deliver_picks(call, read, source, picks);
 }
 

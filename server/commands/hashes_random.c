@@ -99,6 +99,12 @@ static void draw_few(struct draws *draws, const struct hash_type *hash, size_t c
 
 static void answer_distinct(struct draws *draws, const struct hash_type *hash, size_t count) {
     const size_t len = hash_len(hash);
+    const bool is_nested = draws->with_values && draws->call->reply.version == RESP3;
+    if (count == len && !is_nested && call_wants_snapshot(draws->call, len)) {
+        answer_header(draws, len);
+        call_share_hash(draws->call, hash, draws->with_values ? HASH_PAIRS : HASH_FIELDS);
+        return;
+    }
     const bool is_few = count <= FEW_DRAWS && len / LARGE_FACTOR >= count;
     draws->items = mem_alloc_array(is_few ? count : len, sizeof *draws->items);
     if (is_few) {

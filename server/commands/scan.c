@@ -6,6 +6,7 @@
 
 enum {
     SCAN_ROUNDS_PER_ITEM = 10, // steps without a find before a call gives up, per COUNT
+    SCAN_LOOK_MAX = 8192,      // looked at in a call, whatever COUNT hints: others wait meanwhile
     RANDOM_TRIES = 100,        // draws that may hit expired keys before all keys are looked at
 };
 
@@ -54,10 +55,8 @@ static void visit_field(void *context, struct slice field, const struct blob *va
 
 // Whether a SCAN call goes on: it has not seen enough yet, and has not walked too far for it.
 static bool goes_on(const struct look *look, uint64_t *rounds) {
-    uint64_t rounds_max;
-    if (__builtin_mul_overflow(look->scan->count, (uint64_t)SCAN_ROUNDS_PER_ITEM, &rounds_max))
-        rounds_max = UINT64_MAX;
-    return look->visited < look->scan->count && ++*rounds < rounds_max;
+    const uint64_t count = look->scan->count < SCAN_LOOK_MAX ? look->scan->count : SCAN_LOOK_MAX;
+    return look->visited < count && ++*rounds < count * SCAN_ROUNDS_PER_ITEM;
 }
 
 static void answer_cursor(struct call *call, uint64_t cursor) {

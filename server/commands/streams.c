@@ -55,12 +55,26 @@ static void write_fields(struct reply *reply, struct slice payload, enum err err
     }
 }
 
-static void write_entry_of(struct reply *reply, struct stream_id id, struct slice payload,
-                           enum err err) {
+static void write_id_and_fields(struct reply *reply, struct stream_id id, struct slice payload,
+                                enum err err) {
     char text[STREAMS_ID_TEXT_MAX];
-    reply_array(reply, 2);
     reply_bulk(reply, slice_of(text, streams_format_id(text, id)));
     write_fields(reply, payload, err, NULL);
+}
+
+static void write_entry_of(struct reply *reply, struct stream_id id, struct slice payload,
+                           enum err err) {
+    reply_array(reply, 2);
+    write_id_and_fields(reply, id, payload, err);
+}
+
+// With how long it has been idle, and how often it was delivered: XREADGROUP with CLAIM.
+static void write_undelivered_of(struct reply *reply, struct stream_id id, struct slice payload,
+                                 enum err err) {
+    reply_array(reply, 4);
+    write_id_and_fields(reply, id, payload, err);
+    reply_int(reply, 0);
+    reply_int(reply, 0);
 }
 
 static void write_entry(struct reply *reply, struct slice payload, enum err err,
@@ -70,9 +84,18 @@ static void write_entry(struct reply *reply, struct slice payload, enum err err,
     write_entry_of(reply, id, payload, err);
 }
 
+static void write_undelivered(struct reply *reply, struct slice payload, enum err err,
+                              const void *extra) {
+    struct stream_id id;
+    memcpy(&id, extra, sizeof id);
+    write_undelivered_of(reply, id, payload, err);
+}
+
 static const struct outbox_form fields_form = {.write = write_fields};
 static const struct outbox_form entry_form = {.extra_bytes = sizeof(struct stream_id),
                                               .write = write_entry};
+static const struct outbox_form undelivered_form = {.extra_bytes = sizeof(struct stream_id),
+                                                    .write = write_undelivered};
 _Static_assert(sizeof(struct stream_id) <= OUTBOX_EXTRA_MAX, "an id goes with its payload");
 
 void streams_answer_fields(struct call *call, const struct blob *payload) {
@@ -94,6 +117,11 @@ static void entries_write(const void *snapshot, size_t skip, struct reply *reply
     write_entry_of(reply, stream_snapshot_id(snapshot, skip), payload, err);
 }
 
+static void undelivered_write(const void *snapshot, size_t skip, struct reply *reply,
+                              struct slice payload, enum err err) {
+    write_undelivered_of(reply, stream_snapshot_id(snapshot, skip), payload, err);
+}
+
 static void entries_take(void *snapshot) {
     stream_snapshot_take(snapshot);
 }
@@ -106,27 +134,40 @@ static void entries_free(void *snapshot) {
     stream_snapshot_free(snapshot);
 }
 
-static const struct call_snapshot_kind entries_kind = {.read = entries_read,
-                                                       .write = entries_write,
-                                                       .take = entries_take,
-                                                       .memory = entries_memory,
-                                                       .free = entries_free};
+#define ENTRIES_KIND(write_one)                                                                    \
+    {                                                                                              \
+        .read = entries_read, .write = (write_one), .take = entries_take,                          \
+        .memory = entries_memory, .free = entries_free                                             \
+    }
+static const struct call_snapshot_kind entry_kinds[] = {
+    [STREAMS_PLAIN] = ENTRIES_KIND(entries_write),
+    [STREAMS_NEVER_DELIVERED] = ENTRIES_KIND(undelivered_write),
+};
 
-void streams_answer_range(struct call *call, const struct stream *stream,
-                          const struct stream_range *range) {
+void streams_answer_entries(struct call *call, const struct stream *stream,
+                            const struct stream_range *range, enum streams_entry_form form) {
+    static const struct outbox_form *const forms[] = {
+        [STREAMS_PLAIN] = &entry_form,
+        [STREAMS_NEVER_DELIVERED] = &undelivered_form,
+    };
     const size_t count = stream_range_count(stream, range);
-    reply_array(&call->reply, count);
     if (count > 0 && call_wants_snapshot(call, count)) {
         struct stream_snapshot *snapshot = stream_snapshot_new(stream, range, count);
-        call_reply_snapshot(call, &entries_kind, snapshot, count);
+        call_reply_snapshot(call, &entry_kinds[form], snapshot, count);
         return;
     }
     struct stream_cursor cursor = stream_range_begin(stream, range);
     struct stream_entry entry;
     for (size_t i = 0; i < count; i++) {
         must(range->is_backward ? stream_prev(&cursor, &entry) : stream_next(&cursor, &entry));
-        streams_answer_entry(call, &entry);
+        call_reply_payload(call, forms[form], &entry.payload, &entry.id);
     }
+}
+
+void streams_answer_range(struct call *call, const struct stream *stream,
+                          const struct stream_range *range) {
+    reply_array(&call->reply, stream_range_count(stream, range));
+    streams_answer_entries(call, stream, range, STREAMS_PLAIN);
 }
 
 // ---- how long an entry is in a reply

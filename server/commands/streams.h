@@ -32,6 +32,14 @@ void streams_answer_entry(struct call *call, const struct stream_entry *entry);
 void streams_answer_range(struct call *call, const struct stream *stream,
                           const struct stream_range *range);
 
+// The same without the array's head, each entry in one of these forms.
+enum streams_entry_form {
+    STREAMS_PLAIN,           // id, fields
+    STREAMS_NEVER_DELIVERED, // and, for XREADGROUP with CLAIM: idle 0, delivered 0 times before
+};
+void streams_answer_entries(struct call *call, const struct stream *stream,
+                            const struct stream_range *range, enum streams_entry_form form);
+
 // How many bytes streams_answer_entry takes: for MAXSIZE. Fewer when it is not known yet
 // (call->is_cold).
 size_t streams_entry_bytes(struct call *call, const struct stream_entry *entry);

@@ -479,6 +479,7 @@ static unsigned news_of(const struct effect_outcome *outcome) {
     case EFFECT_GROUP_SET_ID:
         return news | NEWS_ADDED; // what was read may be read again
     case EFFECT_GROUP_DELIVER:
+    case EFFECT_GROUP_READ:
         return news | NEWS_DELIVERED;
     case EFFECT_GROUP_CLAIM:
         return news | NEWS_CLAIMED;

@@ -67,6 +67,9 @@ enum effect_type {
     EFFECT_GROUP_CLAIM =
         71,                 // group, consumer, i64 active_ms, u32 count, (id, i64 ms, i64 times)...
     EFFECT_GROUP_NACK = 72, // group, u32 count, (id, i64 times)...
+    // group, consumer, i64 at_ms, last id, i64 entries read, u32 count, id of the first: that many
+    // neighbours in the stream, up to the last id, become pending
+    EFFECT_GROUP_READ = 73,
 };
 
 enum effect_delete_reason { DELETE_COMMAND, DELETE_EXPIRED };
@@ -92,16 +95,16 @@ struct effect {
     enum effect_type type;
     unsigned db;
     struct slice key;
-    int64_t at_ms;              // KEY_EXPIRE; GROUP_DELIVER, GROUP_CLAIM, CONSUMER_CREATE: now
-    unsigned other_db;          // DB_SWAP
-    uint8_t reason;             // KEY_DELETE
+    int64_t at_ms;     // KEY_EXPIRE; GROUP_DELIVER, GROUP_READ, GROUP_CLAIM, CONSUMER_CREATE: now
+    unsigned other_db; // DB_SWAP
+    uint8_t reason;    // KEY_DELETE
     enum value_type value_type; // RELOCATE; places are `indexes`, `fields` or `ids`
     bool keeps_expiry;          // STRING_SET
     enum list_end end;          // LIST_PUSH, LIST_POP
     uint32_t offset; // STRING_WRITE; LIST_SET and LIST_INSERT: index; LIST_TRIM: from the head;
                      // STREAM_CONFIG: duration; STREAM_IDMP, _DROP: dropped; SET_IDS: node_added
-    // Elements of `values`, `fields`, `indexes`, `ids` or `pending`; LIST_POP, STREAM_TRIM: how
-    // many; LIST_TRIM: from the tail; STREAM_CONFIG: max size.
+    // Elements of `values`, `fields`, `indexes`, `ids` or `pending`; LIST_POP, STREAM_TRIM,
+    // GROUP_READ: how many; LIST_TRIM: from the tail; STREAM_CONFIG: max size.
     uint32_t count;
     const struct effect_value *values;
     const struct slice *fields;
@@ -114,7 +117,8 @@ struct effect {
                            // STREAM_SET_IDS, GROUP_*: last id
     struct stream_id max_deleted;    // STREAM_SET_IDS
     uint64_t total;                  // STREAM_SET_IDS: entries added; STREAM_CONFIG: ids added
-    int64_t entries_read;            // GROUP_CREATE, GROUP_SET_ID, GROUP_DELIVER
+    struct stream_id first;          // GROUP_READ
+    int64_t entries_read;            // GROUP_CREATE, GROUP_SET_ID, GROUP_DELIVER, GROUP_READ
     int64_t active_ms;               // CONSUMER_CREATE; its seen_ms is at_ms
     const struct stream_id *ids;     // `count` of them
     const struct stream_node *nodes; // STREAM_ADD: beside values and ids

@@ -62,8 +62,10 @@ static enum err apply_group_set_id(struct apply *apply) {
 static enum err apply_group_destroy(struct apply *apply) {
     struct group *group;
     const enum err err = take_group(apply, &group);
-    if (err == ERR_NONE) stream_remove_group(apply->entry->value.stream, group);
-    return err;
+    if (err != ERR_NONE) return err;
+    stream_take_group(apply->entry->value.stream, group);
+    keyspace_discard_group(apply->keyspace, group);
+    return ERR_NONE;
 }
 
 static enum err apply_consumer_create(struct apply *apply) {
@@ -86,8 +88,9 @@ static enum err apply_consumer_delete(struct apply *apply) {
     struct consumer *consumer;
     enum err err = take_group(apply, &group);
     if (err == ERR_NONE) err = take_consumer(apply, group, &consumer);
-    if (err == ERR_NONE) group_remove_consumer(group, consumer);
-    return err;
+    if (err != ERR_NONE) return err;
+    keyspace_discard_group(apply->keyspace, group_remove_consumer(group, consumer));
+    return ERR_NONE;
 }
 
 // ---- pending entries
@@ -121,6 +124,36 @@ static enum err apply_group_deliver(struct apply *apply) {
             .id = take_id(apply), .delivered_ms = at_ms, .deliveries = 1};
         group_put(group, consumer, &pending);
     }
+    return ERR_NONE;
+}
+
+// Whether these are the ends of so many neighbours in the stream.
+static bool is_run(const struct stream *stream, const struct stream_run *run) {
+    const struct stream_range range = {.from = run->first, .to = run->last, .max = UINT64_MAX};
+    return run->count > 0 && stream_find(stream, run->first, NULL) &&
+           stream_find(stream, run->last, NULL) && stream_range_count(stream, &range) == run->count;
+}
+
+static enum err apply_group_read(struct apply *apply) {
+    const struct stream *stream = apply->entry->value.stream;
+    struct group *group;
+    struct consumer *consumer;
+    struct stream_run run = {0};
+    int64_t entries_read;
+    enum err err = take_group(apply, &group);
+    if (err == ERR_NONE) err = take_consumer(apply, group, &consumer);
+    const int64_t at_ms = (int64_t)meta_u64(&apply->meta);
+    if (err == ERR_NONE) err = take_position(apply, &run.last, &entries_read);
+    if (err != ERR_NONE) return err;
+    run.count = meta_u32(&apply->meta);
+    run.first = take_id(apply);
+    if (apply->meta.has_failed) return refuse(apply, "a run cannot be read");
+    if (!is_run(stream, &run)) return refuse(apply, "the entries are others");
+    if (!MUTANT(GROUP_STAYS_BEHIND)) group_set_id(group, run.last, entries_read);
+    note_active(consumer, at_ms);
+    struct trash *trash = &apply->keyspace->trash;
+    group_put_run(group, consumer, stream, &run, at_ms,
+                  trash_wants(trash, run.count) ? &trash->unlisted : NULL);
     return ERR_NONE;
 }
 
@@ -185,6 +218,8 @@ enum err apply_group_fields(struct apply *apply) {
         return apply_consumer_delete(apply);
     case EFFECT_GROUP_DELIVER:
         return apply_group_deliver(apply);
+    case EFFECT_GROUP_READ:
+        return apply_group_read(apply);
     case EFFECT_GROUP_ACK:
         return apply_group_ack(apply);
     case EFFECT_GROUP_CLAIM:

@@ -65,6 +65,7 @@ static enum err apply_stream_trim(struct apply *apply) {
     stream_skip(&cursor, count - 1);
     stream_next(&cursor, &last);
     if (!stream_id_equal(last.id, id)) return refuse(apply, "the trim ends at another entry");
+    stream_list_until(stream_of(apply), id);
     const size_t cut = MUTANT(TRIMMED_BYTES_KEPT) ? 0 : cut_chunks(apply, count);
     for (size_t i = cut; i < count; i++) {
         struct blob gone;
@@ -87,6 +88,7 @@ static enum err apply_stream_delete(struct apply *apply) {
         if (!stream_find(stream_of(apply), id, NULL)) return refuse(apply, "no such entry");
         before = id;
     }
+    stream_list_until(stream_of(apply), before);
     apply->meta = ids;
     for (uint32_t i = 0; i < count; i++) {
         struct blob gone;

@@ -160,6 +160,7 @@ static void put_fields(struct encoder *encoder, const struct effect *effect) {
     case EFFECT_GROUP_ACK:
     case EFFECT_GROUP_CLAIM:
     case EFFECT_GROUP_NACK:
+    case EFFECT_GROUP_READ:
         effect_put_stream_fields(encoder, effect);
         return;
     }

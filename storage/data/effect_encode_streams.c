@@ -93,6 +93,14 @@ static void put_group(struct encoder *encoder, const struct effect *effect) {
         put_u64(encoder, (uint64_t)effect->entries_read);
         put_ids(encoder, effect);
         return;
+    case EFFECT_GROUP_READ:
+        put_name(encoder, effect->consumer);
+        put_u64(encoder, (uint64_t)effect->at_ms);
+        put_id(encoder, effect->id);
+        put_u64(encoder, (uint64_t)effect->entries_read);
+        put_u32(encoder, effect->count);
+        put_id(encoder, effect->first);
+        return;
     case EFFECT_GROUP_ACK:
         put_ids(encoder, effect);
         return;

@@ -99,6 +99,8 @@ const char *effect_type_name(uint8_t type) {
         return "GROUP_CLAIM";
     case EFFECT_GROUP_NACK:
         return "GROUP_NACK";
+    case EFFECT_GROUP_READ:
+        return "GROUP_READ";
     default:
         return "UNKNOWN";
     }

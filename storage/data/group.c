@@ -5,34 +5,7 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
-#include "storage/data/pending_pool.h"
-
-static const uint32_t nobody = UINT32_MAX; // consumer of nacked entries
-
-struct consumer {
-    struct group *group;
-    struct tree by_id; // handles
-    int64_t seen_ms;
-    int64_t active_ms;
-    uint32_t index;
-    uint32_t name_len;
-    char name[];
-};
-
-struct group {
-    struct stream_id last_id;
-    int64_t entries_read;
-    struct pending_pool pool;
-    struct tree by_id;
-    struct tree by_time;
-    struct tree consumers; // pointers, by name
-    struct consumer **by_index;
-    uint32_t index_cap;
-    size_t nacked;
-    int64_t nack_next; // order of the entry that is given back next
-    uint32_t name_len;
-    char name[];
-};
+#include "storage/data/group_state.h"
 
 // What by_time is ordered by.
 struct time_key {
@@ -64,7 +37,7 @@ static int compare_ids(const void *context, const void *element, const void *key
 
 static struct time_key time_key(const struct pending_record *record) {
     return (struct time_key){
-        .is_delivered = record->consumer != nobody, .order = record->order, .id = record->id};
+        .is_delivered = record->consumer != GROUP_NOBODY, .order = record->order, .id = record->id};
 }
 
 static int compare_times(const void *context, const void *element, const void *key) {
@@ -105,6 +78,7 @@ struct group *group_new(struct slice name) {
 }
 
 size_t group_drain(struct group *group, size_t steps) {
+    group_drop_runs(group);
     for (; group->index_cap > 0 && steps > 0; steps--) {
         struct consumer *consumer = group->by_index[group->index_cap - 1];
         if (consumer != NULL) steps = tree_drain(&consumer->by_id, steps);
@@ -125,10 +99,15 @@ void group_free(struct group *group) {
     mem_free(group);
 }
 
+size_t group_weight(const struct group *group) {
+    return 1 + group->index_cap + group_pending_count(group);
+}
+
 size_t group_memory(const struct group *group) {
     size_t bytes = mem_usable(group) + pending_pool_memory(&group->pool) +
                    tree_memory(&group->by_id) + tree_memory(&group->by_time) +
                    tree_memory(&group->consumers);
+    if (group->runs != NULL) bytes += mem_usable(group->runs);
     if (group->by_index == NULL) return bytes;
     bytes += mem_usable(group->by_index);
     for (uint32_t i = 0; i < group->index_cap; i++) {
@@ -153,7 +132,7 @@ int64_t group_entries_read(const struct group *group) {
 }
 
 size_t group_pending_count(const struct group *group) {
-    return tree_count(&group->by_id);
+    return tree_count(&group->by_id) + group->unlisted;
 }
 
 size_t group_nacked_count(const struct group *group) {
@@ -162,13 +141,14 @@ size_t group_nacked_count(const struct group *group) {
 
 size_t group_idle_count(const struct group *group, int64_t at_ms) {
     if (at_ms == INT64_MAX) return group_pending_count(group);
+    group_list_all(group);
     const struct time_key behind = {.is_delivered = true, .order = at_ms + 1};
     return tree_rank(&group->by_time, group, &behind);
 }
 
 static void show(const struct group *group, const void *element, struct pending *out) {
     const struct pending_record record = record_of(group, element);
-    const bool is_nacked = record.consumer == nobody;
+    const bool is_nacked = record.consumer == GROUP_NOBODY;
     *out = (struct pending){.id = record.id,
                             .consumer = is_nacked ? NULL : group->by_index[record.consumer],
                             .delivered_ms = is_nacked ? 0 : record.order,
@@ -177,6 +157,7 @@ static void show(const struct group *group, const void *element, struct pending 
 }
 
 bool group_find(const struct group *group, struct stream_id id, struct pending *out) {
+    group_list_until(group, id);
     const void *element = tree_find(&group->by_id, group, &id);
     if (element == NULL) return false;
     if (out != NULL) show(group, element, out);
@@ -206,7 +187,7 @@ struct slice consumer_name(const struct consumer *consumer) {
 }
 
 size_t consumer_pending_count(const struct consumer *consumer) {
-    return tree_count(&consumer->by_id);
+    return tree_count(&consumer->by_id) + consumer->unlisted;
 }
 
 int64_t consumer_seen_ms(const struct consumer *consumer) {
@@ -220,17 +201,20 @@ int64_t consumer_active_ms(const struct consumer *consumer) {
 // ---- walking
 
 struct pending_cursor group_seek(const struct group *group, struct stream_id id) {
+    group_list_all(group);
     return (struct pending_cursor){
         .group = group, .tree = &group->by_id, .at = tree_seek(&group->by_id, group, &id)};
 }
 
 struct pending_cursor consumer_seek(const struct consumer *consumer, struct stream_id id) {
+    group_list_all(consumer->group);
     return (struct pending_cursor){.group = consumer->group,
                                    .tree = &consumer->by_id,
                                    .at = tree_seek(&consumer->by_id, consumer->group, &id)};
 }
 
 struct pending_cursor group_by_time(const struct group *group) {
+    group_list_all(group);
     return (struct pending_cursor){
         .group = group, .tree = &group->by_time, .at = tree_at(&group->by_time, 0)};
 }
@@ -244,6 +228,7 @@ bool pending_next(struct pending_cursor *cursor, struct pending *out) {
 }
 
 bool group_last_pending(const struct group *group, struct pending *out) {
+    group_list_all(group);
     const void *element = tree_last(&group->by_id);
     if (element == NULL) return false;
     show(group, element, out);
@@ -288,16 +273,6 @@ struct consumer *group_add_consumer(struct group *group, struct slice name) {
     return consumer;
 }
 
-void group_remove_consumer(struct group *group, struct consumer *consumer) {
-    const void *element;
-    while ((element = tree_last(&consumer->by_id)) != NULL)
-        must(group_remove(group, id_of(group, element)));
-    const struct slice name = consumer_name(consumer);
-    must(tree_remove(&group->consumers, NULL, &name, NULL));
-    group->by_index[consumer->index] = NULL;
-    mem_free(consumer);
-}
-
 void consumer_set_times(struct consumer *consumer, int64_t seen_ms, int64_t active_ms) {
     consumer->seen_ms = seen_ms;
     consumer->active_ms = active_ms;
@@ -313,7 +288,7 @@ static uint32_t counted(int64_t deliveries) {
 static void hang_up(struct group *group, uint32_t handle, const struct pending_record *record) {
     const struct time_key key = time_key(record);
     must(tree_insert(&group->by_time, group, &key, &handle));
-    if (record->consumer == nobody) {
+    if (record->consumer == GROUP_NOBODY) {
         group->nacked++;
         return;
     }
@@ -324,7 +299,7 @@ static void hang_up(struct group *group, uint32_t handle, const struct pending_r
 static void take_down(struct group *group, const struct pending_record *record) {
     const struct time_key key = time_key(record);
     must(tree_remove(&group->by_time, group, &key, NULL));
-    if (record->consumer == nobody) {
+    if (record->consumer == GROUP_NOBODY) {
         group->nacked--;
         return;
     }
@@ -337,7 +312,7 @@ static void rehang(struct group *group, uint32_t handle) {
     const struct time_key key = time_key(&record);
     tree_replace(&group->by_id, group, &record.id, &handle);
     tree_replace(&group->by_time, group, &key, &handle);
-    if (record.consumer == nobody) return;
+    if (record.consumer == GROUP_NOBODY) return;
     tree_replace(&group->by_index[record.consumer]->by_id, group, &record.id, &handle);
 }
 
@@ -357,11 +332,12 @@ static struct pending_record record_from(struct group *group, const struct consu
     return (struct pending_record){.id = pending->id,
                                    .order = consumer == NULL ? group->nack_next++
                                                              : pending->delivered_ms,
-                                   .consumer = consumer == NULL ? nobody : consumer->index,
+                                   .consumer = consumer == NULL ? GROUP_NOBODY : consumer->index,
                                    .deliveries = counted(pending->deliveries)};
 }
 
 void group_put(struct group *group, struct consumer *consumer, const struct pending *pending) {
+    group_list_until(group, pending->id);
     const struct pending_record changed = record_from(group, consumer, pending);
     const void *element = tree_find(&group->by_id, group, &pending->id);
     if (element == NULL) {
@@ -383,8 +359,40 @@ void group_put(struct group *group, struct consumer *consumer, const struct pend
     give(group, handle);
 }
 
+bool group_comes_last(const struct group *group, struct stream_id id, int64_t delivered_ms) {
+    const void *last = tree_last(&group->by_id);
+    if (last == NULL) return true;
+    const struct time_key key = {.is_delivered = true, .order = delivered_ms, .id = id};
+    return compare_ids(group, last, &id) < 0 &&
+           compare_times(group, tree_last(&group->by_time), &key) < 0;
+}
+
+void group_put_row(struct group *group, struct consumer *consumer, const struct stream_id *ids,
+                   size_t count, int64_t delivered_ms) {
+    struct pending_record records[GROUP_ROW_MAX];
+    uint32_t handles[GROUP_ROW_MAX];
+    must(count <= GROUP_ROW_MAX);
+    if (count == 0) return;
+    const bool is_behind = group_comes_last(group, ids[0], delivered_ms);
+    for (size_t i = 0; i < count; i++) {
+        const struct pending pending = {
+            .id = ids[i], .delivered_ms = delivered_ms, .deliveries = 1};
+        if (is_behind) {
+            records[i] = record_from(group, consumer, &pending);
+        } else {
+            group_put(group, consumer, &pending);
+        }
+    }
+    if (!is_behind) return;
+    pending_pool_take_row(&group->pool, records, count, handles);
+    tree_append_row(&group->by_id, handles, count);
+    tree_append_row(&group->by_time, handles, count);
+    tree_append_row(&consumer->by_id, handles, count);
+}
+
 bool group_remove(struct group *group, struct stream_id id) {
     uint32_t handle;
+    group_list_until(group, id);
     if (!tree_remove(&group->by_id, group, &id, &handle)) return false;
     const struct pending_record record = pending_pool_get(&group->pool, handle);
     take_down(group, &record);
@@ -416,6 +424,7 @@ void group_check(const struct group *group) {
     tree_check(&group->consumers, names_ascend, group);
     must(pending_pool_check(&group->pool) == tree_count(&group->by_id));
     must(tree_count(&group->by_time) == tree_count(&group->by_id));
+    group_check_runs(group);
     size_t owned = 0;
     size_t consumers = 0;
     for (uint32_t i = 0; i < group->index_cap; i++) {
@@ -424,11 +433,11 @@ void group_check(const struct group *group) {
         must(consumer->index == i && consumer->group == group);
         must(group_consumer(group, consumer_name(consumer)) == consumer);
         tree_check(&consumer->by_id, ids_ascend, group);
-        struct pending_cursor cursor = consumer_seek(consumer, STREAM_ID_MIN);
-        struct pending pending;
-        while (pending_next(&cursor, &pending))
-            must(pending.consumer == consumer);
-        owned += consumer_pending_count(consumer);
+        struct tree_cursor cursor = tree_at(&consumer->by_id, 0);
+        const void *element;
+        for (; (element = tree_get(&consumer->by_id, &cursor)) != NULL; tree_step(&cursor))
+            must(record_of(group, element).consumer == i);
+        owned += tree_count(&consumer->by_id);
         consumers++;
     }
     must(consumers == group_consumer_count(group));

@@ -25,10 +25,14 @@
 enum {
     GROUP_ENTRIES_UNKNOWN = -1, // entries_read when count was lost
     CONSUMER_NEVER_ACTIVE = -1, // active_ms of a consumer that never received anything
+    GROUP_ROW_MAX = 256,        // entries that are listed together
 };
 
 struct group;
 struct consumer;
+struct link;
+struct stream;
+struct stream_run;
 
 // An entry that waits for its acknowledgement, as it is shown.
 struct pending {
@@ -80,16 +84,30 @@ struct group *group_new(struct slice name);
 // group_free.
 size_t group_drain(struct group *group, size_t steps);
 void group_free(struct group *group);
+size_t group_weight(const struct group *group); // about how many steps it takes to free it, or more
 size_t group_memory(const struct group *group); // heap bytes, consumers included
 void group_set_id(struct group *group, struct stream_id last_id, int64_t entries_read);
 struct consumer *group_add_consumer(struct group *group, struct slice name); // not there yet
 struct consumer *group_consumer_for_change(const struct group *group, struct slice name); // or NULL
-void group_remove_consumer(struct group *group, struct consumer *consumer); // and its pending
+// Also all that is pending at it. Gives what is to be freed (group_drain, group_free), or NULL.
+struct group *group_remove_consumer(struct group *group, struct consumer *consumer);
 void consumer_set_times(struct consumer *consumer, int64_t seen_ms, int64_t active_ms);
 
 // The entry is pending at this consumer from now on (NULL: nobody, at the end of the nacked),
 // whether it was pending before or not. A nacked entry's time is not used.
 void group_put(struct group *group, struct consumer *consumer, const struct pending *pending);
+// The entries of the run (stream.h) are pending at the consumer, delivered once at that time,
+// whether they were pending before or not. `unlisted` (may be NULL): those behind all others are
+// only noted, the group hangs there meanwhile, and group_list is to be called until it does not.
+void group_put_run(struct group *group, struct consumer *consumer, const struct stream *stream,
+                   const struct stream_run *run, int64_t delivered_ms, struct link *unlisted);
+struct group *group_of_unlisted(struct link *link); // that hangs there
+// Lists so many of those that were noted; says how many more it could have listed.
+size_t group_list(struct group *group, size_t entries);
+// The stream is about to lose its entries up to that one.
+void group_list_until(const struct group *group, struct stream_id id);
+// The group is about to be freed: what was noted is forgotten.
+void group_drop_runs(struct group *group);
 bool group_remove(struct group *group, struct stream_id id); // false: it was not pending
 
 void group_check(const struct group *group);

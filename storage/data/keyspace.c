@@ -6,6 +6,7 @@
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
 #include "proto/base/num.h"
+#include "storage/data/group.h"
 #include "storage/data/keyspace_state.h"
 
 enum {
@@ -307,10 +308,20 @@ void keyspace_free_value(struct keyspace *keyspace, enum value_type type, union 
 
 void keyspace_discard(struct keyspace *keyspace, enum value_type type, union entry_value value) {
     struct trash *trash = &keyspace->trash;
+    if (type == TYPE_STREAM) stream_drop_runs(value.stream);
     if (trash_wants(trash, trash_weight(trash, type, &value)))
         trash_put_value(trash, type, value);
     else
         keyspace_free_value(keyspace, type, value);
+}
+
+void keyspace_discard_group(struct keyspace *keyspace, struct group *group) {
+    struct trash *trash = &keyspace->trash;
+    if (group == NULL) return;
+    if (trash_wants(trash, group_weight(group)))
+        trash_put_group(trash, group);
+    else
+        group_free(group);
 }
 
 void keyspace_clear(struct keyspace *keyspace, struct entry *entry) {

@@ -42,6 +42,8 @@ struct entry *keyspace_create(struct keyspace *keyspace, unsigned db, struct sli
 void keyspace_clear(struct keyspace *keyspace, struct entry *entry);
 // The same for a value that is no entry's.
 void keyspace_discard(struct keyspace *keyspace, enum value_type type, union entry_value value);
+// A group that has left its stream, or what has left it; NULL is fine.
+void keyspace_discard_group(struct keyspace *keyspace, struct group *group);
 // The same at once.
 void keyspace_free_value(struct keyspace *keyspace, enum value_type type, union entry_value value);
 void keyspace_remove(struct keyspace *keyspace, unsigned db, struct entry *entry);

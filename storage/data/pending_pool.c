@@ -217,6 +217,32 @@ static uint32_t take_in(struct pending_pool *pool, struct pending_table *table,
     return handle_of(pool, table, at, slot);
 }
 
+// The first of them, as many as one page has room for and are of its width; says how many.
+static size_t take_in_row(struct pending_pool *pool, struct pending_table *table,
+                          const struct pending_record *records, size_t count, uint32_t *handles) {
+    const uint32_t at = page_with_room(pool, table);
+    uint64_t used = page_at(table, at)->used;
+    size_t taken = 0;
+    for (; taken < count && ~used != 0; taken++) {
+        if (is_narrow(&records[taken]) != (table == &pool->narrow)) break;
+        const uint32_t slot = (uint32_t)__builtin_ctzll(~used);
+        used |= UINT64_C(1) << slot;
+        write_record(pool, table, at * PENDING_PAGE_RECORDS + slot, &records[taken]);
+        handles[taken] = handle_of(pool, table, at, slot);
+    }
+    set_used(table, at, used);
+    table->records += (uint32_t)taken;
+    return taken;
+}
+
+void pending_pool_take_row(struct pending_pool *pool, const struct pending_record *records,
+                           size_t count, uint32_t *handles) {
+    for (size_t done = 0; done < count;) {
+        struct pending_table *table = is_narrow(&records[done]) ? &pool->narrow : &pool->wide;
+        done += take_in_row(pool, table, records + done, count - done, handles + done);
+    }
+}
+
 uint32_t pending_pool_take(struct pending_pool *pool, const struct pending_record *record) {
     return take_in(pool, is_narrow(record) ? &pool->narrow : &pool->wide, record);
 }
@@ -272,6 +298,13 @@ bool pending_pool_move(struct pending_pool *pool, uint32_t near, uint32_t *from,
     *to = take_in(pool, table, &record);
     link_page(table, at);
     return true;
+}
+
+// In place of how often it was delivered: nobody will ask for that.
+void pending_pool_forward(struct pending_pool *pool, uint32_t handle, uint32_t to) {
+    struct pending_record record = pending_pool_get(pool, handle);
+    record.deliveries = to;
+    write_record(pool, table_of(pool, handle), handle & ~PENDING_WIDE_BIT, &record);
 }
 
 // ---- looking

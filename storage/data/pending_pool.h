@@ -74,6 +74,9 @@ struct pending_pool {
 size_t pending_pool_drain(struct pending_pool *pool, size_t pages);
 void pending_pool_deinit(struct pending_pool *pool);
 uint32_t pending_pool_take(struct pending_pool *pool, const struct pending_record *record);
+// Several in turn; their handles go into `handles`. Pages are filled whole.
+void pending_pool_take_row(struct pending_pool *pool, const struct pending_record *records,
+                           size_t count, uint32_t *handles);
 void pending_pool_give(struct pending_pool *pool, uint32_t handle);
 // False: the record is of the other width than the one at the handle, nothing is changed.
 bool pending_pool_set(struct pending_pool *pool, uint32_t handle,
@@ -81,6 +84,8 @@ bool pending_pool_set(struct pending_pool *pool, uint32_t handle,
 // True: the record at `*from` should move and has been copied to `*to`: tell the indexes, in which
 // both are the same meanwhile, then give `*from`. `near` is a handle of the width to look at.
 bool pending_pool_move(struct pending_pool *pool, uint32_t near, uint32_t *from, uint32_t *to);
+// For a pool that is to be freed: its record has been copied to that handle of another pool.
+void pending_pool_forward(struct pending_pool *pool, uint32_t handle, uint32_t to);
 size_t pending_pool_memory(const struct pending_pool *pool);
 // How many records there are; asserts what is always true.
 size_t pending_pool_check(const struct pending_pool *pool);
@@ -116,6 +121,17 @@ static inline struct pending_record pending_pool_get(const struct pending_pool *
         .order = (int64_t)((uint64_t)record->order_high << 32 | record->order_low),
         .consumer = record->consumer,
         .deliveries = record->deliveries};
+}
+
+static inline uint32_t pending_pool_consumer(const struct pending_pool *pool, uint32_t handle) {
+    if ((handle & PENDING_WIDE_BIT) != 0) return pending_wide_at(pool, handle)->consumer;
+    return pending_narrow_at(pool, handle)->consumer;
+}
+
+// What pending_pool_forward said of it.
+static inline uint32_t pending_pool_forwarded(const struct pending_pool *pool, uint32_t handle) {
+    if ((handle & PENDING_WIDE_BIT) != 0) return pending_wide_at(pool, handle)->deliveries;
+    return pending_narrow_at(pool, handle)->deliveries;
 }
 
 #endif

@@ -198,6 +198,17 @@ bool stream_prev(struct stream_cursor *cursor, struct stream_entry *out) {
     return true;
 }
 
+size_t stream_next_ids(struct stream_cursor *cursor, struct stream_id *out, size_t max) {
+    size_t count = 0;
+    while (cursor->chunk != NULL && count < max) {
+        out[count++] = stream_chunk_id(cursor->chunk, cursor->at);
+        if (++cursor->at < cursor->chunk->count) continue;
+        cursor->chunk = cursor->chunk->next;
+        cursor->at = 0;
+    }
+    return count;
+}
+
 void stream_skip(struct stream_cursor *cursor, size_t count) {
     while (cursor->chunk != NULL && count >= cursor->chunk->count - cursor->at) {
         count -= cursor->chunk->count - cursor->at;
@@ -422,13 +433,15 @@ struct stream *stream_cut(struct stream *stream, size_t count) {
     struct stream *cut = NULL;
     while (stream->head != NULL && stream->head->count <= count) {
         struct stream_chunk *chunk = stream->head;
-        stream_unshare(stream->shares, chunk);
         count -= chunk->count;
         stream->len -= chunk->count;
         stream->nodes -= count_begun_nodes(chunk);
         unindex_chunk(stream, chunk);
         unlink_chunk(stream, chunk);
-        if (cut == NULL) cut = stream_new();
+        if (cut == NULL) {
+            cut = stream_new();
+            cut->shares = stream_shares_ref(stream->shares);
+        }
         // No order is needed where they are drained.
         chunk->prev = NULL;
         chunk->next = cut->head;

@@ -77,6 +77,9 @@ bool stream_prev(struct stream_cursor *cursor, struct stream_entry *out); // fal
 // Steps over so many, chunk by chunk; to the end when fewer follow.
 void stream_skip(struct stream_cursor *cursor, size_t count);
 
+// The ids of the next entries, `max` at most; says how many.
+size_t stream_next_ids(struct stream_cursor *cursor, struct stream_id *out, size_t max);
+
 // The entries with ids of [from, to] in a direction, the first `max` of them.
 struct stream_range {
     struct stream_id from;
@@ -107,6 +110,14 @@ int64_t stream_entries_until(const struct stream *stream, struct stream_id id);
 // entry is newer than the last.
 void stream_read_on(const struct stream *stream, struct stream_id *last_id, int64_t *entries_read,
                     struct stream_id id);
+// The same for a row of entries that are neighbours: the first, the last, and how many.
+struct stream_run {
+    struct stream_id first;
+    struct stream_id last;
+    size_t count; // at least 1
+};
+void stream_read_run(const struct stream *stream, struct stream_id *last_id, int64_t *entries_read,
+                     const struct stream_run *run);
 // How many entries the group has still to read; -1: unknown.
 int64_t stream_lag(const struct stream *stream, const struct group *group);
 
@@ -183,7 +194,11 @@ void stream_set_ids(struct stream *stream, const struct stream_ids *ids);
 
 struct group *stream_group_for_change(const struct stream *stream, struct slice name); // or NULL
 struct group *stream_add_group(struct stream *stream, struct slice name); // not there yet
-void stream_remove_group(struct stream *stream, struct group *group);
+void stream_take_group(struct stream *stream, struct group *group);       // it is the caller's then
+
+// Its entries up to that one are about to go: groups list those that they only noted (group.h).
+void stream_list_until(const struct stream *stream, struct stream_id id);
+void stream_drop_runs(const struct stream *stream); // it is about to be freed, groups and all
 
 struct idmp *stream_idmp_state(const struct stream *stream); // idmp.h; NULL: never used
 struct idmp *stream_idmp_for_change(struct stream *stream);

@@ -35,10 +35,21 @@ struct group *stream_add_group(struct stream *stream, struct slice name) {
     return group;
 }
 
-void stream_remove_group(struct stream *stream, struct group *group) {
+void stream_take_group(struct stream *stream, struct group *group) {
     const struct slice name = group_name(group);
     must(tree_remove(&stream->groups, NULL, &name, NULL));
-    group_free(group);
+}
+
+void stream_list_until(const struct stream *stream, struct stream_id id) {
+    for (size_t i = 0; i < stream_group_count(stream); i++)
+        group_list_until(stream_group_at(stream, i), id);
+}
+
+void stream_drop_runs(const struct stream *stream) {
+    struct tree_cursor cursor = tree_at(&stream->groups, 0);
+    const void *element;
+    for (; (element = tree_get(&stream->groups, &cursor)) != NULL; tree_step(&cursor))
+        group_drop_runs(group_of(element));
 }
 
 bool stream_is_referenced(const struct stream *stream, struct stream_id id) {
@@ -92,6 +103,24 @@ void stream_read_on(const struct stream *stream, struct stream_id *last_id, int6
         *entries_read = stream_entries_until(stream, id);
     }
     *last_id = id;
+}
+
+// As stream_read_on of each, without looking at each. Once the count is known at an entry it goes
+// on by one from each to the next, since nothing behind that entry was deleted. Where it is not,
+// only the last entry of the stream can make it known again.
+void stream_read_run(const struct stream *stream, struct stream_id *last_id, int64_t *entries_read,
+                     const struct stream_run *run) {
+    stream_read_on(stream, last_id, entries_read, run->first);
+    if (run->count == 1) return;
+    if (*entries_read == GROUP_ENTRIES_UNKNOWN || has_holes_from(stream, *last_id)) {
+        stream_read_on(stream, last_id, entries_read, run->last);
+        return;
+    }
+    const int64_t added = (int64_t)stream->entries_added;
+    const int64_t more = (int64_t)run->count - 1;
+    if (*entries_read < added)
+        *entries_read = added - *entries_read < more ? added : *entries_read + more;
+    *last_id = run->last;
 }
 
 int64_t stream_lag(const struct stream *stream, const struct group *group) {

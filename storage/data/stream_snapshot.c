@@ -92,8 +92,13 @@ void stream_shares_part(struct stream_shares *shares, const struct stream_chunk 
     shares->unshared[shares->next_known++ % STREAM_UNSHARED_KNOWN] = chunk;
 }
 
+struct stream_shares *stream_shares_ref(struct stream_shares *shares) {
+    if (shares != NULL) shares->users++;
+    return shares;
+}
+
 void stream_shares_end(struct stream_shares *shares) {
-    if (shares == NULL) return;
+    if (shares == NULL || --shares->users > 0) return;
     for (struct stream_snapshot *snapshot = shares->first; snapshot != NULL;) {
         struct stream_snapshot *next = snapshot->next;
         for (size_t i = snapshot->part; i < snapshot->part_count; i++)
@@ -155,9 +160,12 @@ struct stream_snapshot *stream_snapshot_new(const struct stream *stream,
     // Who shares is no part of what the stream is.
     // NOLINTNEXTLINE(performance-no-int-to-ptr): as above
     struct stream *shared = (struct stream *)(uintptr_t)stream;
-    if (shared->shares == NULL) shared->shares = mem_zalloc(sizeof *shared->shares);
+    if (shared->shares == NULL) {
+        shared->shares = mem_alloc(sizeof *shared->shares);
+        *shared->shares = (struct stream_shares){.users = 1};
+    }
     snapshot->next = shared->shares->first;
-    *shared->shares = (struct stream_shares){.first = snapshot};
+    *shared->shares = (struct stream_shares){.users = shared->shares->users, .first = snapshot};
     snapshot->shares = shared->shares;
     return snapshot;
 }

@@ -39,13 +39,16 @@ size_t stream_snapshot_memory(const struct stream_snapshot *snapshot); // withou
 enum { STREAM_UNSHARED_KNOWN = 4 };
 
 struct stream_shares {
+    unsigned users;                // the stream, and what was cut off it and is not freed yet
     struct stream_snapshot *first; // NULL: nobody shares any more
     const struct stream_chunk *unshared[STREAM_UNSHARED_KNOWN];
     unsigned next_known;
 };
 
 void stream_shares_part(struct stream_shares *shares, const struct stream_chunk *chunk);
-// The stream goes away; all its chunks are unshared. NULL is fine.
+// For chunks that leave the stream and are unshared when they are freed. NULL is fine.
+struct stream_shares *stream_shares_ref(struct stream_shares *shares);
+// The stream, or what was cut off, goes away; all its chunks are unshared. NULL is fine.
 void stream_shares_end(struct stream_shares *shares);
 
 // To be called before a chunk changes or goes, but for its neighbours and for where nodes begin:

@@ -11,23 +11,28 @@
 enum {
     // Keys of a database that are freed before their values' elements are counted.
     KEYS_AT_ONCE = 16,
+    LISTED_PER_STEP = 4, // entries of a group: they are cheaper than what is freed
 };
+
+enum trash_kind { TRASH_VALUE, TRASH_KEYS, TRASH_GROUP };
 
 struct trash_item {
     struct link link;
-    bool is_keys;
-    uint8_t type; // enum value_type, of a value
+    enum trash_kind kind;
+    enum value_type type; // of a value
     union entry_value value;
     struct dict keys;
+    struct group *group;
 };
 
 void trash_init(struct trash *trash) {
     *trash = (struct trash){0};
     link_init(&trash->items);
+    link_init(&trash->unlisted);
 }
 
 bool trash_is_empty(const struct trash *trash) {
-    return link_is_empty(&trash->items);
+    return link_is_empty(&trash->items) && link_is_empty(&trash->unlisted);
 }
 
 bool trash_wants(const struct trash *trash, size_t elements) {
@@ -42,7 +47,7 @@ static size_t stream_weight(const struct trash *trash, const struct stream *stre
     size_t weight = stream_len(stream) + (idmp == NULL ? 0 : idmp_ids(idmp) + idmp_producers(idmp));
     for (size_t i = 0; i < stream_group_count(stream) && weight < trash->min; i++) {
         const struct group *group = stream_group_at(stream, i);
-        weight += 1 + group_consumer_count(group) + group_pending_count(group);
+        weight += group_weight(group);
     }
     return weight;
 }
@@ -64,7 +69,7 @@ size_t trash_weight(const struct trash *trash, enum value_type type,
 
 void trash_put_value(struct trash *trash, enum value_type type, union entry_value value) {
     struct trash_item *item = mem_zalloc(sizeof *item);
-    item->type = (uint8_t)type;
+    item->type = type;
     item->value = value;
     link_push_back(&trash->items, &item->link);
     trash->pending++;
@@ -72,11 +77,18 @@ void trash_put_value(struct trash *trash, enum value_type type, union entry_valu
 
 void trash_put_keys(struct trash *trash, struct dict *keys) {
     struct trash_item *item = mem_zalloc(sizeof *item);
-    item->is_keys = true;
+    item->kind = TRASH_KEYS;
     item->keys = *keys;
     *keys = (struct dict){0};
     link_push_back(&trash->items, &item->link);
     trash->pending += dict_count(&item->keys);
+}
+
+void trash_put_group(struct trash *trash, struct group *group) {
+    struct trash_item *item = mem_zalloc(sizeof *item);
+    item->kind = TRASH_GROUP;
+    item->group = group;
+    link_push_back(&trash->items, &item->link);
 }
 
 // ---- sweeping
@@ -125,8 +137,9 @@ static size_t drain_keys(struct keyspace *keyspace, struct dict *keys, size_t st
 
 // Says how many steps are left: 0 unless nothing is left of the item.
 static size_t drain(struct keyspace *keyspace, struct trash_item *item, size_t steps) {
-    if (item->is_keys) return drain_keys(keyspace, &item->keys, steps);
-    switch ((enum value_type)item->type) {
+    if (item->kind == TRASH_KEYS) return drain_keys(keyspace, &item->keys, steps);
+    if (item->kind == TRASH_GROUP) return group_drain(item->group, steps);
+    switch (item->type) {
     case TYPE_STRING:
         release(keyspace, &item->value.string);
         return steps;
@@ -143,17 +156,29 @@ static size_t drain(struct keyspace *keyspace, struct trash_item *item, size_t s
 static void free_drained(struct keyspace *keyspace, struct trash_item *item) {
     struct trash *trash = &keyspace->trash;
     if (!MUTANT(TRASH_SWEPT_TWICE)) link_remove(&item->link);
-    if (!item->is_keys) {
+    if (item->kind == TRASH_GROUP) group_free(item->group);
+    if (item->kind == TRASH_VALUE) {
         trash->pending--;
         trash->freed++;
-        keyspace_free_value(keyspace, (enum value_type)item->type, item->value);
+        keyspace_free_value(keyspace, item->type, item->value);
     }
     mem_free(item);
 }
 
+// Says how many steps are left.
+static size_t list_some(const struct trash *trash, size_t steps) {
+    while (steps > 0 && !link_is_empty(&trash->unlisted)) {
+        const size_t entries = steps < SIZE_MAX / LISTED_PER_STEP ? steps * LISTED_PER_STEP : steps;
+        const size_t left = group_list(group_of_unlisted(link_first(&trash->unlisted)), entries);
+        steps -= num_min(steps, 1 + (entries - left) / LISTED_PER_STEP);
+    }
+    return steps;
+}
+
 size_t trash_sweep(struct keyspace *keyspace, size_t steps) {
     const struct trash *trash = &keyspace->trash;
-    while (!trash_is_empty(trash)) {
+    steps = list_some(trash, steps);
+    while (!link_is_empty(&trash->items)) {
         struct trash_item *item = link_entry(link_first(&trash->items), struct trash_item, link);
         if (steps > 0) steps = drain(keyspace, item, steps);
         if (steps == 0) return 0;
@@ -205,10 +230,8 @@ void trash_each(const struct trash *trash, void (*visit)(void *context, const st
     for (const struct link *node = trash->items.next; node != &trash->items; node = node->next) {
         const struct trash_item *item =
             (const void *)((const char *)node - offsetof(struct trash_item, link));
-        if (!item->is_keys) {
-            each_of_value((enum value_type)item->type, &item->value, &call);
-            continue;
-        }
+        if (item->kind == TRASH_VALUE) each_of_value(item->type, &item->value, &call);
+        if (item->kind != TRASH_KEYS) continue;
         struct dict_walk walk;
         dict_walk_begin(&walk, &item->keys);
         struct dict_entry *link;

@@ -1,11 +1,12 @@
-// What is left of large values that are gone. A value of many elements leaves the keyspace at once;
-// its memory, and the live bytes of its payloads, are given back in steps, so that no command has
-// to wait for it. A keyspace owns one trash.
+// What is put off, so that no command has to wait for it. What is left of large values and consumer
+// groups that are gone: they leave the keyspace at once; their memory, and the live bytes of their
+// payloads, are given back in steps. And groups that have yet to list what was delivered (group.h).
+// A keyspace owns one trash.
 //
 // Always true: nothing in it can be reached by a key; its references count as live until they are
 // swept, so that a segment seems to hold too much meanwhile and never too little. It is no part of
 // the state: not in the log, not in a checkpoint, not in the digest. Until a keyspace is told
-// otherwise (keyspace_defer) all is freed at once: recovery and folds have nobody who waits, and
+// otherwise (keyspace_defer) all is done at once: recovery and folds have nobody who waits, and
 // memory must not pile up there.
 #ifndef ACKD_STORAGE_DATA_TRASH_H
 #define ACKD_STORAGE_DATA_TRASH_H
@@ -18,11 +19,14 @@
 #include "storage/data/dict.h"
 #include "storage/data/keyspace.h"
 
+struct group;
+
 struct trash {
-    struct link items; // oldest first
-    size_t min;        // elements of a value that comes here; 0: none does
-    uint64_t pending;  // keys, and values whose keys are gone
-    uint64_t freed;    // of them, ever
+    struct link items;    // oldest first
+    struct link unlisted; // groups
+    size_t min;           // elements of a value that comes here; 0: none does
+    uint64_t pending;     // keys, and values whose keys are gone
+    uint64_t freed;       // of them, ever
 };
 
 void trash_init(struct trash *trash);
@@ -34,11 +38,13 @@ size_t trash_weight(const struct trash *trash, enum value_type type,
                     const union entry_value *value);
 
 void trash_put_value(struct trash *trash, enum value_type type,
-                     union entry_value value); // takes it
+                     union entry_value value);                  // takes it
+void trash_put_group(struct trash *trash, struct group *group); // takes it
 // Takes the entries of a database; `keys` is empty afterwards, and to be initialised anew.
 void trash_put_keys(struct trash *trash, struct dict *keys);
 
-// Frees about so many elements, pages and buckets, oldest first; says how many steps are left: 0
+// Lists about four times so many entries; frees about so many elements, pages and buckets, oldest
+// first; says how many steps are left: 0
 // unless the trash is empty.
 size_t trash_sweep(struct keyspace *keyspace, size_t steps);
 

@@ -63,6 +63,8 @@ size_t tree_memory(const struct tree *tree); // heap bytes: walks the pages
 // ---- changing
 // `key` is that of the element. False, and nothing changes, when an equal one is there.
 bool tree_insert(struct tree *tree, const void *context, const void *key, const void *element);
+// Elements in their order that all come behind those that are there: fills whole leaves.
+void tree_append_row(struct tree *tree, const void *elements, size_t count);
 // False when there is none. `gone` (may be NULL) gets the element's bytes.
 bool tree_remove(struct tree *tree, const void *context, const void *key, void *gone);
 // The element of that key, which is there, becomes another of the same key.

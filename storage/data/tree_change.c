@@ -46,10 +46,10 @@ static void refresh_first(const struct tree *tree, const struct tree_page *leaf)
     }
 }
 
-// One element came or went.
-static void count_up(const struct tree_page *leaf, bool came) {
+// So many elements more, modulo 2^64: SIZE_MAX for one less.
+static void count_up(const struct tree_page *leaf, size_t more) {
     for (const struct tree_page *page = leaf; page->parent != NULL; page = page->parent)
-        tree_children(page->parent)[page->slot].count += came ? 1 : SIZE_MAX;
+        tree_children(page->parent)[page->slot].count += more;
 }
 
 static void number_children(struct tree_page *branch, size_t from) {
@@ -274,7 +274,7 @@ static void leaf_put(const struct tree *tree, struct tree_page *leaf, size_t at,
     memmove(place + tree->element_bytes, place, (leaf->count - at) * tree->element_bytes);
     memcpy(place, element, tree->element_bytes);
     leaf->count++;
-    count_up(leaf, true);
+    count_up(leaf, 1);
     if (at == 0) refresh_first(tree, leaf);
 }
 
@@ -300,6 +300,33 @@ bool tree_insert(struct tree *tree, const void *context, const void *key, const 
     }
     leaf_put(tree, leaf, at, element);
     return true;
+}
+
+void tree_append_row(struct tree *tree, const void *elements, size_t count) {
+    const char *from = elements;
+    if (count == 0) return;
+    if (tree->root == NULL) tree->root = page_new(tree, true, TREE_PAGE_SMALL);
+    struct tree_page *leaf = tree->root;
+    while (!leaf->is_leaf)
+        leaf = tree_children(leaf)[leaf->count - 1].page;
+    while (count > 0) {
+        size_t taken = num_min(count, (size_t)leaf->cap - leaf->count);
+        if (taken > 0) {
+            memcpy(tree_element(tree, leaf, leaf->count), from, taken * tree->element_bytes);
+            leaf->count = (uint16_t)(leaf->count + taken);
+            count_up(leaf, taken);
+        } else if (leaf->cap < tree_cap(tree, true)) {
+            root_grow(tree);
+            leaf = tree->root;
+        } else {
+            append_leaf(tree, leaf, from);
+            leaf = leaf->next;
+            must(leaf != NULL);
+            taken = 1;
+        }
+        from += taken * tree->element_bytes;
+        count -= taken;
+    }
 }
 
 // ---- removing
@@ -377,7 +404,7 @@ bool tree_remove(struct tree *tree, const void *context, const void *key, void *
     if (gone != NULL) memcpy(gone, place, tree->element_bytes);
     leaf->count--;
     memmove(place, place + tree->element_bytes, (leaf->count - at) * tree->element_bytes);
-    count_up(leaf, false);
+    count_up(leaf, SIZE_MAX);
     if (at == 0 && leaf->count > 0) refresh_first(tree, leaf);
     page_shrunk(tree, leaf);
     return true;

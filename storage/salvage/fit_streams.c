@@ -306,6 +306,48 @@ static void deliver(struct fit *fit, const struct fit_record *record) {
         fit_refuse(fit, record, "it does not fit what is there");
 }
 
+// The ends of the entries that are there of a row, which may have lost some; false: none is.
+static bool find_run(const struct stream *stream, struct stream_id from, struct stream_id to,
+                     struct stream_run *out) {
+    const struct stream_range range = {.from = from, .to = to, .max = UINT64_MAX};
+    struct stream_cursor first = stream_seek(stream, from);
+    struct stream_cursor behind = stream_seek_behind(stream, to);
+    struct stream_entry entry;
+    out->count = stream_range_count(stream, &range);
+    if (out->count == 0 || !stream_next(&first, &entry)) return false;
+    out->first = entry.id;
+    if (!stream_prev(&behind, &entry)) return false;
+    out->last = entry.id;
+    return true;
+}
+
+static void read_run(struct fit *fit, const struct fit_record *record) {
+    struct meta_reader fields = record->fields;
+    struct effect effect = effect_of(record, EFFECT_GROUP_READ);
+    effect.group = take_name(&fields);
+    effect.consumer = take_name(&fields);
+    effect.at_ms = (int64_t)meta_u64(&fields);
+    const struct stream_id last = take_id(&fields);
+    effect.entries_read = (int64_t)meta_u64(&fields);
+    meta_u32(&fields);
+    const struct stream_id first = take_id(&fields);
+    const struct group *group = fields.has_failed ? NULL : need_group(fit, record, effect.group);
+    if (group == NULL) return;
+    need_consumer(fit, record, effect.group, effect.consumer);
+    give_between(fit, record, effect.group, group_last_id(group), first);
+    struct stream_run run;
+    if (find_run(stream_of(fit, record), first, last, &run)) {
+        effect.id = run.last;
+        effect.first = run.first;
+        effect.count = (uint32_t)run.count;
+        (void)fit_make(fit, &effect);
+    }
+    if (stream_id_equal(group_last_id(group_of(fit, record, effect.group)), last)) return;
+    effect.type = EFFECT_GROUP_SET_ID;
+    effect.id = last;
+    (void)fit_make(fit, &effect);
+}
+
 static void acknowledge(struct fit *fit, const struct fit_record *record) {
     struct meta_reader fields = record->fields;
     const struct slice name = take_name(&fields);
@@ -432,6 +474,9 @@ void fit_stream(struct fit *fit, const struct fit_record *record) {
         return;
     case EFFECT_GROUP_DELIVER:
         deliver(fit, record);
+        return;
+    case EFFECT_GROUP_READ:
+        read_run(fit, record);
         return;
     case EFFECT_GROUP_ACK:
         acknowledge(fit, record);

@@ -63,7 +63,7 @@ static void change(struct store *store, uint64_t round) {
         txn_group_create(txn, &group, STREAM_ID_MIN, 0);
         txn_consumer_create(txn, &group, SLICE("one"));
     }
-    const struct txn_delivery delivery = {.consumer = SLICE("one"), .ids = &entry.id, .count = 1};
+    const struct txn_delivery delivery = {.consumer = SLICE("one"), .first = entry.id, .count = 1};
     txn_group_deliver(txn, &group, &delivery);
     if (round % 3 == 0) txn_group_ack(txn, &group, &entry.id, 1);
     if (round % 4 == 3) txn_list_pop(txn, 0, SLICE("list"), LIST_HEAD, 2);

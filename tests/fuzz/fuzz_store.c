@@ -104,6 +104,7 @@ static void make_stream_effect(struct content *content, const uint8_t *order,
         content->pending[i] = (struct effect_pending){content->ids[i], order[6], order[7]};
     }
     effect->id = content->ids[effect->count - 1];
+    effect->first = content->ids[0];
     effect->total = order[6];
     effect->entries_read = order[7] % 16 - 1;
     effect->offset = order[6] % 4;
@@ -125,7 +126,7 @@ static struct effect make_effect(const struct writer *writer, struct content *co
         EFFECT_STREAM_IDMP,   EFFECT_STREAM_IDMP_DROP, EFFECT_GROUP_CREATE,    EFFECT_GROUP_DESTROY,
         EFFECT_GROUP_SET_ID,  EFFECT_CONSUMER_CREATE,  EFFECT_CONSUMER_DELETE, EFFECT_GROUP_DELIVER,
         EFFECT_GROUP_DELIVER, EFFECT_GROUP_ACK,        EFFECT_GROUP_CLAIM,     EFFECT_GROUP_NACK,
-        EFFECT_RELOCATE,
+        EFFECT_RELOCATE,      EFFECT_GROUP_READ,
     };
     static const char *const keys[] = {"a", "b", "c", "", "a key of some length", "\xff"};
     const size_t count = (size_t)1 + order[3] % VALUES_MAX;

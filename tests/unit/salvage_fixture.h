@@ -216,12 +216,11 @@ static inline void change_stream(struct site *site, struct txn *txn) {
         next.seq++;
         struct stream_cursor cursor = stream_seek(stream, next);
         struct stream_id ids[3];
-        size_t count = 0;
-        while (count < 3 && stream_next(&cursor, &each))
-            ids[count++] = each.id;
+        const size_t count = stream_next_ids(&cursor, ids, 3);
         if (count == 0) return;
         txn_consumer_create(txn, &of, consumer);
-        const struct txn_delivery delivery = {.consumer = consumer, .ids = ids, .count = count};
+        const struct txn_delivery delivery = {
+            .consumer = consumer, .first = ids[0], .count = count};
         txn_group_deliver(txn, &of, &delivery);
     } else if (dice < 88) {
         struct pending_cursor cursor = group_seek(group, STREAM_ID_MIN);

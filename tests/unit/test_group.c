@@ -2,7 +2,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/base/rng.h"
-#include "storage/data/group.h"
+#include "storage/data/group_state.h"
 #include "storage/data/pending_pool.h"
 #include "tests/support/unit.h"
 
@@ -30,7 +30,7 @@ static void names_are_in_order_and_found(void **state) {
         assert_true(group_consumer(group, slice_str(sorted[i])) == group_consumer_at(group, i));
     }
     assert_null(group_consumer(group, SLICE("d")));
-    group_remove_consumer(group, group_consumer_for_change(group, SLICE("b")));
+    assert_null(group_remove_consumer(group, group_consumer_for_change(group, SLICE("b"))));
     assert_int_equal(group_consumer_count(group), 4);
     assert_int_equal(consumer_active_ms(group_consumer(group, SLICE("a"))), CONSUMER_NEVER_ACTIVE);
     group_add_consumer(group, SLICE("e")); // where "b" was
@@ -79,7 +79,7 @@ static void a_consumer_that_goes_takes_what_is_pending_with_it(void **state) {
     for (uint64_t i = 1; i <= 1000; i++) {
         deliver(group, i % 3 == 0 ? a : b, i, 5);
     }
-    group_remove_consumer(group, b);
+    group_free(group_remove_consumer(group, b));
     assert_int_equal(group_pending_count(group), 333);
     assert_int_equal(consumer_pending_count(a), 333);
     group_check(group);
@@ -120,6 +120,28 @@ static void assert_cost(const struct crowd *crowd, size_t left, double bound, co
 
 static void ack(struct crowd *crowd, uint64_t number) {
     assert_true(group_remove(crowd->group, id_of(number)));
+}
+
+static void the_last_of_many_entries_go_with_their_consumer(void **state) {
+    (void)state;
+    for (uint64_t others = 0; others <= 3000; others += 100) {
+        struct group *group = group_new(SLICE("g"));
+        struct consumer *a = group_add_consumer(group, SLICE("a"));
+        struct consumer *b = group_add_consumer(group, SLICE("b"));
+        for (uint64_t i = 0; i < others; i++)
+            deliver(group, a, 2 * i, 5);
+        for (uint64_t i = 0; i < 100; i++)
+            deliver(group, b, 2 * i + 1, 5);
+        struct group *husk = group_remove_consumer(group, b);
+        assert_int_equal(husk == NULL, others > 1500); // few of many go one by one
+        group_free(husk);
+        group_check(group);
+        assert_int_equal(group_pending_count(group), others);
+        for (uint64_t i = 0; i < others; i++)
+            assert_true(group_remove(group, id_of(2 * i)));
+        group_check(group);
+        group_free(group);
+    }
 }
 
 static void its_memory_is_what_the_allocator_gave(void **state) {
@@ -211,6 +233,24 @@ static void a_pending_entry_costs_at_most_48_bytes_whatever_is_acked(void **stat
     acked_in_order_costs(backwards, rows, "rows of 64 kept, acked from the newest");
 }
 
+static void a_pending_entry_costs_at_most_39_bytes_delivered_in_rows(void **state) {
+    (void)state;
+    struct crowd crowd = {.group = group_new(SLICE("g"))};
+    struct consumer *consumer = group_add_consumer(crowd.group, SLICE("c"));
+    for (uint64_t from = 0; from < COUNT; from += 200) {
+        struct stream_id ids[200];
+        for (uint64_t i = 0; i < 200; i++)
+            ids[i] = id_of(from + i);
+        group_put_row(crowd.group, consumer, ids, 200, 7);
+    }
+    assert_cost(&crowd, COUNT, 39, "delivered in rows");
+    for (uint64_t i = 0; i < COUNT; i++) {
+        if (!every_tenth(shuffled(i))) ack(&crowd, shuffled(i));
+    }
+    assert_cost(&crowd, LEFT, 48, "delivered in rows, every tenth kept");
+    group_free(crowd.group);
+}
+
 static void a_pending_entry_costs_at_most_48_bytes_after_claims(void **state) {
     (void)state;
     struct crowd crowd;
@@ -295,7 +335,9 @@ static bool comes_before(const struct model_entry *entries, size_t a, size_t b) 
     return entries[a].at_ms != entries[b].at_ms ? entries[a].at_ms < entries[b].at_ms : a < b;
 }
 
-static void assert_like_model(const struct group *group, const struct model_entry *entries) {
+// `gone`: this consumer is not there.
+static void assert_like_model_without(const struct group *group, const struct model_entry *entries,
+                                      int gone) {
     group_check(group);
     size_t count = 0;
     size_t of_owner[OWNERS] = {0};
@@ -318,8 +360,11 @@ static void assert_like_model(const struct group *group, const struct model_entr
     }
     assert_false(pending_next(&cursor, &pending));
     assert_int_equal(group_pending_count(group), count);
-    for (size_t i = 0; i < OWNERS; i++) {
-        assert_int_equal(consumer_pending_count(group_consumer_at(group, i)), of_owner[i]);
+    for (int i = 0; i < OWNERS; i++) {
+        const char name = (char)('a' + i);
+        if (i == gone) continue;
+        assert_int_equal(consumer_pending_count(group_consumer(group, slice_of(&name, 1))),
+                         of_owner[i]);
     }
     cursor = group_by_time(group);
     size_t before = ENTRIES;
@@ -328,6 +373,38 @@ static void assert_like_model(const struct group *group, const struct model_entr
         assert_true(before == ENTRIES || comes_before(entries, before, at));
         before = at;
     }
+}
+
+static void assert_like_model(const struct group *group, const struct model_entry *entries) {
+    assert_like_model_without(group, entries, OWNERS);
+}
+
+// Neighbours that are delivered together; those behind all others go a shorter way.
+static void put_row(struct group *group, struct consumer *consumer, struct model_entry *entries,
+                    const struct model_entry *entry, size_t from, size_t count) {
+    struct stream_id ids[GROUP_ROW_MAX];
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = model_id(from + i);
+        entries[from + i] = *entry;
+    }
+    group_put_row(group, consumer, ids, count, entry->at_ms);
+}
+
+// It goes with all that is pending at it, and comes again.
+static void renew(struct group *group, struct consumer **consumer, struct model_entry *entries,
+                  int owner) {
+    const char name = (char)('a' + owner);
+    const size_t weight = consumer_pending_count(*consumer);
+    struct group *husk = group_remove_consumer(group, *consumer);
+    if (husk != NULL) assert_true(group_weight(husk) > weight);
+    for (size_t steps = 0; husk != NULL && group_drain(husk, 7) == 0; steps++)
+        assert_true(steps < ENTRIES);
+    group_free(husk);
+    for (size_t i = 0; i < ENTRIES; i++)
+        if (entries[i].owner == owner) entries[i].owner = OWNERS;
+    assert_null(group_consumer(group, slice_of(&name, 1)));
+    assert_like_model_without(group, entries, owner);
+    *consumer = group_add_consumer(group, slice_of(&name, 1));
 }
 
 static void random_changes_match_a_naive_model(void **state) {
@@ -351,6 +428,16 @@ static void random_changes_match_a_naive_model(void **state) {
             const size_t at = (size_t)rng_below(&rng, ENTRIES);
             const uint64_t removes_of_ten = step / 12000 % 2 == 0 ? 1 : 9;
             const uint64_t dice = rng_below(&rng, 10);
+            if (step % 1700 == 0) {
+                const int owner = (int)rng_below(&rng, OWNERS);
+                renew(group, &consumers[owner], entries, owner);
+            }
+            if (step % 100 == 0) { // rows with another row behind them, of later and earlier times
+                const struct model_entry entry = {(int)rng_below(&rng, OWNERS), step - 30000, 1};
+                const size_t count = rng_below(&rng, GROUP_ROW_MAX);
+                put_row(group, consumers[entry.owner], entries, &entry,
+                        rng_below(&rng, ENTRIES - count), count);
+            }
             if (rng_below(&rng, 10) < removes_of_ten) {
                 assert_true(group_remove(group, model_id(at)) == (entries[at].owner != OWNERS));
                 entries[at].owner = OWNERS;
@@ -378,8 +465,10 @@ int main(void) {
         cmocka_unit_test(a_consumer_that_goes_takes_what_is_pending_with_it),
         cmocka_unit_test(its_memory_is_what_the_allocator_gave),
         cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes_whatever_is_acked),
+        cmocka_unit_test(a_pending_entry_costs_at_most_39_bytes_delivered_in_rows),
         cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes_after_claims),
         cmocka_unit_test(a_pending_entry_costs_at_most_48_bytes_in_steady_state),
+        cmocka_unit_test(the_last_of_many_entries_go_with_their_consumer),
         cmocka_unit_test(random_changes_match_a_naive_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,15 +100,14 @@ static void delete_entries(struct model *model, struct txn *txn) {
 }
 
 static void deliver(struct model *model, struct txn *txn, int group) {
-    struct stream_id ids[BATCH_MAX];
     const int owner = (int)below(model, CONSUMERS);
-    struct txn_delivery delivery = {
-        .consumer = slice_str(names[owner]), .ids = ids, .no_ack = below(model, 8) == 0};
+    struct txn_delivery delivery = {.consumer = slice_str(names[owner]),
+                                    .no_ack = below(model, 8) == 0};
     const size_t most = 1 + below(model, BATCH_MAX);
     size_t n = model->last[group];
     for (; n < model->added && delivery.count < most; n++) {
         if (!model->is_there[n]) continue;
-        ids[delivery.count++] = id_of(n);
+        if (delivery.count++ == 0) delivery.first = id_of(n);
         model->last[group] = n + 1;
         if (delivery.no_ack) continue;
         model->pending[group][n] = (struct model_pending){true, owner, model->now_ms, 1};
@@ -308,8 +307,7 @@ static void when_a_consumer_was_seen_is_lost_and_when_it_was_active_is_not(void 
     struct fixture *f = *state;
     const struct txn_group at = {.key = SLICE("s"), .group = SLICE("g")};
     add(f, "s", 5, SLICE("v"));
-    const struct stream_id id = {5, 0};
-    const struct txn_delivery delivery = {.consumer = SLICE("c"), .ids = &id, .count = 1};
+    const struct txn_delivery delivery = {.consumer = SLICE("c"), .first = {5, 0}, .count = 1};
     struct txn *txn = txn_begin(f->store, NOW_MS);
     txn_group_create(txn, &at, STREAM_ID_MIN, 0);
     txn_group_deliver(txn, &at, &delivery);
@@ -350,7 +348,7 @@ static void a_copy_has_the_groups_and_producers_and_writes_no_payload(void **sta
     const struct txn_group group = {.key = SLICE("s"), .group = SLICE("g")};
     txn_group_create(txn, &group, STREAM_ID_MIN, 0);
     const struct stream_id ids[] = {{1, 0}, {2, 0}, {3, 0}};
-    const struct txn_delivery delivery = {.consumer = SLICE("c"), .ids = ids, .count = 3};
+    const struct txn_delivery delivery = {.consumer = SLICE("c"), .first = ids[0], .count = 3};
     txn_group_deliver(txn, &group, &delivery);
     const struct effect_pending back[] = {{.id = {2, 0}}, {.id = {1, 0}, .deliveries = 4}};
     txn_group_nack(txn, &group, back, 2);

@@ -421,6 +421,45 @@ static void entries_are_counted_as_long_as_none_is_missing(void **state) {
     stream_free(stream, release_blob, NULL);
 }
 
+// Streams with holes, groups that were set anywhere and whose count is lost or a lie.
+static void a_run_is_counted_as_its_entries_one_by_one(void **state) {
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 7);
+    for (int round = 0; round < 3000; round++) {
+        enum { ENTRIES = 12 };
+        struct stream *stream = stream_of(1, ENTRIES);
+        for (uint64_t left = rng_below(&rng, 4); left > 0; left--) {
+            const struct stream_id id = id_of(1 + rng_below(&rng, ENTRIES), 0);
+            if (!stream_find(stream, id, NULL)) continue;
+            drop(stream, id);
+            if (stream_id_compare(stream_max_deleted_id(stream), id) < 0)
+                stream_set_max_deleted(stream, id);
+        }
+        struct stream_ids ids = stream_ids(stream);
+        ids.entries_added += rng_below(&rng, 3);
+        ids.last.ms += rng_below(&rng, 2);
+        stream_set_ids(stream, &ids);
+        struct stream_id last = id_of(rng_below(&rng, ENTRIES), rng_below(&rng, 2));
+        int64_t read = (int64_t)rng_below(&rng, ENTRIES + 5) - 1;
+        struct stream_id at = last;
+        int64_t expected = read;
+        struct stream_cursor cursor = stream_seek_behind(stream, last);
+        struct stream_run run = {0};
+        struct stream_entry entry;
+        for (uint64_t left = 1 + rng_below(&rng, ENTRIES); left > 0; left--) {
+            if (!stream_next(&cursor, &entry)) break;
+            if (run.count++ == 0) run.first = entry.id;
+            run.last = entry.id;
+            stream_read_on(stream, &at, &expected, entry.id);
+        }
+        if (run.count > 0) stream_read_run(stream, &last, &read, &run);
+        assert_true(stream_id_equal(last, at));
+        assert_int_equal(read, expected);
+        stream_free(stream, release_blob, NULL);
+    }
+}
+
 static void an_entry_is_referenced_until_every_group_is_done_with_it(void **state) {
     (void)state;
     struct stream *stream = stream_of(1, 3);
@@ -433,7 +472,8 @@ static void an_entry_is_referenced_until_every_group_is_done_with_it(void **stat
     const struct pending pending = {.id = id_of(2, 0)};
     group_put(group, NULL, &pending);
     assert_true(stream_is_referenced(stream, id_of(2, 0)));
-    stream_remove_group(stream, group);
+    stream_take_group(stream, group);
+    group_free(group);
     assert_false(stream_is_referenced(stream, id_of(2, 0)));
     stream_free(stream, release_blob, NULL);
 }
@@ -484,6 +524,7 @@ int main(void) {
         cmocka_unit_test(nodes_are_as_full_as_those_of_redis),
         cmocka_unit_test(a_node_that_is_gone_is_not_gone_on_with),
         cmocka_unit_test(entries_are_counted_as_long_as_none_is_missing),
+        cmocka_unit_test(a_run_is_counted_as_its_entries_one_by_one),
         cmocka_unit_test(an_entry_is_referenced_until_every_group_is_done_with_it),
         cmocka_unit_test(idempotent_ids_are_found_until_they_are_too_old_or_too_many),
     };

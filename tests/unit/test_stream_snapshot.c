@@ -27,6 +27,7 @@ struct scene {
     struct row rows[LEN_MAX];
     size_t len;
     struct shot shots[SNAPSHOTS];
+    struct stream *cut; // freed in steps; NULL: nothing is
     struct rng rng;
 };
 
@@ -87,6 +88,24 @@ static void take_away(struct scene *scene) {
     scene->len--;
     memmove(scene->rows + index, scene->rows + index + 1,
             (scene->len - index) * sizeof scene->rows[0]);
+}
+
+// Whole chunks leave the stream, and are freed by and by.
+static void cut_off(struct scene *scene) {
+    stream_free(scene->cut, release_blob, NULL);
+    scene->cut = stream_cut(scene->stream, below(scene, scene->len + 1));
+    if (scene->cut == NULL) return;
+    const size_t count = stream_len(scene->cut);
+    scene->len -= count;
+    memmove(scene->rows, scene->rows + count, scene->len * sizeof scene->rows[0]);
+}
+
+static void free_some(struct scene *scene) {
+    if (scene->cut == NULL ||
+        stream_drain(scene->cut, 1 + below(scene, 9), release_blob, NULL) == 0)
+        return;
+    stream_free(scene->cut, release_blob, NULL);
+    scene->cut = NULL;
 }
 
 static void replace(struct scene *scene) {
@@ -228,12 +247,21 @@ static void run(uint64_t seed, int steps, size_t growth, size_t uses) {
     rng_init(&scene.rng, seed);
     for (int i = 0; i < steps; i++) {
         change(&scene, i / 4000 % 2 == 0 ? growth : 100 - growth);
+        if (below(&scene, 300) == 0) cut_off(&scene);
+        if (below(&scene, 4) == 0) free_some(&scene);
         if (below(&scene, uses) == 0) use(&scene);
         if (below(&scene, uses) == 0) look_at_range(&scene);
         if (i % 499 == 0) stream_check(scene.stream);
     }
-    // The stream goes first.
-    stream_free(scene.stream, release_blob, NULL);
+    // The stream goes first, or what was cut off.
+    if (seed % 3 == 0) {
+        cut_off(&scene);
+        stream_free(scene.stream, release_blob, NULL);
+        stream_free(scene.cut, release_blob, NULL);
+    } else {
+        stream_free(scene.cut, release_blob, NULL);
+        stream_free(scene.stream, release_blob, NULL);
+    }
     for (size_t i = 0; i < SNAPSHOTS; i++) {
         if (scene.shots[i].snapshot == NULL) continue;
         drain(&scene.shots[i]);

@@ -77,21 +77,40 @@ static void set_some(struct pair *pair, struct effect *effect, size_t count) {
     pair_apply(pair, effect);
 }
 
+// All that is new is delivered; one pending entry is acknowledged or claimed.
 static void group_some(struct pair *pair, const struct effect *of, const struct stream_id *id) {
     struct effect effect = {.db = of->db, .key = of->key, .group = SLICE("g")};
     effect.consumer = below(pair, 2) == 0 ? SLICE("c") : SLICE("d");
-    effect.at_ms = 5;
+    effect.at_ms = 5 + (int64_t)below(pair, 3);
     effect.entries_read = -1;
-    const struct entry *entry = keyspace_find_raw(pair->immediate.keyspace, effect.db, effect.key);
-    const struct group *group = stream_group(entry->value.stream, effect.group);
-    effect.type = group == NULL ? EFFECT_GROUP_CREATE : EFFECT_GROUP_DELIVER;
-    if (group != NULL && group_consumer(group, effect.consumer) == NULL)
-        effect.type = EFFECT_CONSUMER_CREATE;
-    if (effect.type == EFFECT_GROUP_DELIVER) {
-        effect.count = 1;
-        effect.ids = id;
-    }
     effect.id = *id;
+    const struct entry *entry = keyspace_find_raw(pair->immediate.keyspace, effect.db, effect.key);
+    const struct stream *stream = entry->value.stream;
+    const struct group *group = stream_group(stream, effect.group);
+    if (group == NULL || group_consumer(group, effect.consumer) == NULL) {
+        effect.type = group == NULL ? EFFECT_GROUP_CREATE : EFFECT_CONSUMER_CREATE;
+        pair_apply(pair, &effect);
+        return;
+    }
+    struct pending pending;
+    struct pending_cursor cursor = group_seek(group, (struct stream_id){below(pair, id->ms), 0});
+    if (below(pair, 3) > 0 && pending_next(&cursor, &pending)) {
+        const struct effect_pending claimed = {pending.id, 9, 2};
+        effect.type = below(pair, 2) == 0 ? EFFECT_GROUP_ACK : EFFECT_GROUP_CLAIM;
+        effect.count = 1;
+        if (effect.type == EFFECT_GROUP_ACK) effect.ids = &pending.id;
+        if (effect.type == EFFECT_GROUP_CLAIM) effect.pending = &claimed;
+        pair_apply(pair, &effect);
+        return;
+    }
+    const struct stream_range range = {
+        .from = {group_last_id(group).ms + 1, 0}, .to = *id, .max = UINT64_MAX};
+    struct stream_cursor first = stream_seek(stream, range.from);
+    struct stream_entry fresh;
+    effect.type = EFFECT_GROUP_READ;
+    effect.count = (uint32_t)stream_range_count(stream, &range);
+    if (below(pair, 4) > 0 || effect.count == 0 || !stream_next(&first, &fresh)) return;
+    effect.first = fresh.id;
     pair_apply(pair, &effect);
 }
 
@@ -135,6 +154,18 @@ static void trim_some(struct pair *pair, struct effect *effect, const struct ent
     pair_apply(pair, effect);
 }
 
+// A group, or a consumer with all that is pending at it.
+static void drop_group(struct pair *pair, struct effect *effect, const struct entry *entry) {
+    effect->group = SLICE("g");
+    effect->consumer = below(pair, 2) == 0 ? SLICE("c") : SLICE("d");
+    const struct group *group = stream_group(entry->value.stream, effect->group);
+    if (group == NULL) return;
+    effect->type = EFFECT_GROUP_DESTROY;
+    if (group_consumer(group, effect->consumer) != NULL && below(pair, 4) > 0)
+        effect->type = EFFECT_CONSUMER_DELETE;
+    pair_apply(pair, effect);
+}
+
 static void change(struct pair *pair) {
     char key[2] = {(char)"lhs"[below(pair, 3)], (char)('0' + below(pair, KEYS / 3))};
     struct effect effect = {.db = (unsigned)below(pair, DATABASES), .key = slice_of(key, 2)};
@@ -155,6 +186,8 @@ static void change(struct pair *pair) {
         pair_apply(pair, &effect);
         effect.type = EFFECT_KEY_DELETE;
         pair_apply(pair, &effect);
+    } else if (entry != NULL && dice < 40 && key[0] == 's') {
+        drop_group(pair, &effect, entry);
     } else if (entry != NULL && dice < 45) {
         trim_some(pair, &effect, entry);
     } else if (key[0] == 'l') {
@@ -310,11 +343,114 @@ static void a_flush_of_large_values_is_swept_in_steps(void **state) {
     }
 }
 
+// ---- what was delivered is listed by and by
+
+enum { READ = 5000 };
+
+static void read_all(struct world *world, uint64_t from) {
+    for (uint64_t i = from; i < from + READ; i++) {
+        const struct effect_value value = {.bytes = SLICE("v")};
+        const struct stream_id id = {i, 0};
+        const struct stream_node node = {.is_begun = true};
+        const struct effect add = {.type = EFFECT_STREAM_ADD,
+                                   .key = SLICE("s"),
+                                   .count = 1,
+                                   .values = &value,
+                                   .ids = &id,
+                                   .nodes = &node};
+        world_apply(world, &add);
+    }
+    struct effect effect = {.key = SLICE("s"), .group = SLICE("g"), .consumer = SLICE("c")};
+    if (from == 1) {
+        effect.type = EFFECT_GROUP_CREATE;
+        world_apply(world, &effect);
+        effect.type = EFFECT_CONSUMER_CREATE;
+        world_apply(world, &effect);
+    }
+    effect.type = EFFECT_GROUP_READ;
+    effect.at_ms = 7;
+    effect.first = (struct stream_id){from, 0};
+    effect.id = (struct stream_id){from + READ - 1, 0};
+    effect.count = READ;
+    world_apply(world, &effect);
+    assert_true(keyspace_has_trash(world->keyspace));
+}
+
+static const struct group *group_in(struct world *world) {
+    return stream_group(world_find(world, 0, "s")->value.stream, SLICE("g"));
+}
+
+static void a_long_read_is_listed_by_and_by_and_nobody_sees_it(void **state) {
+    (void)state;
+    struct world world;
+    world_init(&world, 1);
+    keyspace_defer(world.keyspace, 64);
+    read_all(&world, 1);
+    const struct group *group = group_in(&world);
+    assert_int_equal(group_pending_count(group), READ);
+    assert_int_equal(consumer_pending_count(group_consumer(group, SLICE("c"))), READ);
+    struct pending pending;
+    assert_true(group_find(group, (struct stream_id){100, 0}, &pending));
+    assert_int_equal(pending.delivered_ms, 7);
+    struct effect effect = {.type = EFFECT_GROUP_ACK, .key = SLICE("s"), .group = SLICE("g")};
+    const struct stream_id acked = {200, 0};
+    effect.ids = &acked;
+    effect.count = 1;
+    world_apply(&world, &effect);
+    const struct effect trim = {
+        .type = EFFECT_STREAM_TRIM, .key = SLICE("s"), .count = 900, .id = {900, 0}};
+    world_apply(&world, &trim);
+    assert_true(keyspace_has_trash(world.keyspace)); // those behind are still only noted
+    assert_true(group_find(group, (struct stream_id){850, 0}, NULL));
+    assert_int_equal(group_pending_count(group), READ - 1);
+    read_all(&world, READ + 1); // behind the first one
+    keyspace_check(world.keyspace);
+    size_t rounds = 0;
+    for (; keyspace_has_trash(world.keyspace); rounds++)
+        keyspace_sweep(world.keyspace, 50);
+    assert_true(rounds >= (2 * READ - 2000) / 200 && rounds <= 2 * READ / 100);
+    keyspace_check(world.keyspace);
+    struct pending_cursor cursor = group_by_time(group);
+    for (uint64_t i = 1; i <= UINT64_C(2) * READ; i++) {
+        if (i == acked.ms) continue;
+        assert_true(pending_next(&cursor, &pending));
+        assert_int_equal(pending.id.ms, i);
+    }
+    assert_false(pending_next(&cursor, &pending));
+    world_deinit(&world);
+}
+
+static void what_is_not_listed_yet_goes_with_its_stream(void **state) {
+    (void)state;
+    for (int way = 0; way < 4; way++) {
+        struct world world;
+        world_init(&world, 1);
+        keyspace_defer(world.keyspace, 64);
+        read_all(&world, 1);
+        struct effect effect = {.type = EFFECT_GROUP_DESTROY, .key = SLICE("s")};
+        effect.group = SLICE("g");
+        effect.consumer = SLICE("c");
+        if (way == 1) effect.type = EFFECT_CONSUMER_DELETE;
+        if (way == 2) effect.type = EFFECT_KEY_DELETE;
+        if (way == 3) effect = (struct effect){.type = EFFECT_DB_FLUSH};
+        world_apply(&world, &effect);
+        if (way == 1) assert_int_equal(group_pending_count(group_in(&world)), 0);
+        for (size_t i = 0; keyspace_has_trash(world.keyspace); i++) {
+            assert_true(i < READ);
+            keyspace_sweep(world.keyspace, 10);
+        }
+        keyspace_check(world.keyspace);
+        world_deinit(&world);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(freeing_in_steps_ends_where_freeing_at_once_does),
         cmocka_unit_test(what_is_left_is_freed_with_the_keyspace),
         cmocka_unit_test(a_step_frees_a_bounded_number_of_elements),
+        cmocka_unit_test(a_long_read_is_listed_by_and_by_and_nobody_sees_it),
+        cmocka_unit_test(what_is_not_listed_yet_goes_with_its_stream),
         cmocka_unit_test(a_flush_of_large_values_is_swept_in_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

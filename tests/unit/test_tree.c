@@ -83,6 +83,37 @@ static void appending_fills_the_leaves(void **state) {
     tree_deinit(&tree);
 }
 
+// Rows of any length, behind single elements and others, and what is removed in between.
+static void rows_are_appended_as_their_elements_would_be(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rng rng;
+        rng_init(&rng, seed);
+        struct tree tree = new_tree();
+        uint32_t numbers[2000];
+        uint32_t next = 0;
+        uint32_t first = 0;
+        while (next < 60000) {
+            const size_t count = rng_below(&rng, 1 + rng_below(&rng, 2000));
+            for (size_t i = 0; i < count; i++)
+                numbers[i] = next++;
+            tree_append_row(&tree, numbers, count);
+            if (rng_below(&rng, 3) == 0) assert_true(insert(&tree, next++));
+            if (rng_below(&rng, 4) != 0) continue;
+            for (size_t left = rng_below(&rng, next - first + 1); left > 0; left--) {
+                assert_true(tree_remove(&tree, &ascending, &first, NULL));
+                first++;
+            }
+            tree_check(&tree, in_order, &ascending);
+        }
+        tree_check(&tree, in_order, &ascending);
+        assert_int_equal(tree_count(&tree), next - first);
+        for (uint32_t i = 0; i < next - first; i += 37)
+            assert_int_equal(number_at(&tree, i), first + i);
+        tree_deinit(&tree);
+    }
+}
+
 static void draining_from_the_front_gives_the_memory_back(void **state) {
     (void)state;
     struct tree tree = new_tree();
@@ -284,6 +315,7 @@ int main(void) {
         cmocka_unit_test(an_empty_tree_answers),
         cmocka_unit_test(an_element_is_there_once),
         cmocka_unit_test(appending_fills_the_leaves),
+        cmocka_unit_test(rows_are_appended_as_their_elements_would_be),
         cmocka_unit_test(draining_from_the_front_gives_the_memory_back),
         cmocka_unit_test(walks_from_where_it_was_sought),
         cmocka_unit_test(random_changes_match_a_naive_model),

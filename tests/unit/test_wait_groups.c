@@ -69,7 +69,7 @@ static bool take_new(struct call *call, const struct stream *stream, const struc
     struct stream_cursor cursor = stream_seek(stream, from);
     if (!stream_next(&cursor, &entry)) return false;
     const struct txn_group at = group_of(call);
-    const struct txn_delivery delivery = {.consumer = SLICE("me"), .ids = &entry.id, .count = 1};
+    const struct txn_delivery delivery = {.consumer = SLICE("me"), .first = entry.id, .count = 1};
     reply_int(&call->reply, (int64_t)entry.id.seq);
     txn_group_deliver(call->txn, &at, &delivery);
     return true;
