@@ -8,6 +8,8 @@
 #include "storage/cleaner_state.h"
 
 enum { US_PER_S = 1000000, VAIN_WALKS_MAX = 2, SLOTS_MIN = 64, GAP_SHARE = 4, URGENT_SEGMENTS = 2 };
+// The rate is so many times more for each segment beyond the bound.
+enum { RATES_PER_SEGMENT = 4 };
 
 static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
@@ -205,8 +207,8 @@ bool cleaner_take(struct cleaner *cleaner, uint64_t sequence) {
 // is freed as is written.
 static uint64_t rate(const struct cleaner *cleaner) {
     const uint64_t segment_bytes = log_segment_bytes(cleaner->store->log);
-    const uint64_t over = cleaner->excess_bytes / segment_bytes;
     if (log_stats(cleaner->store->log).is_full) return UINT64_MAX;
+    const uint64_t over = cleaner->excess_bytes / (segment_bytes / RATES_PER_SEGMENT);
     const uint64_t times = 1 + num_min(over, UINT32_MAX);
     return cleaner->rate_bytes > UINT64_MAX / times ? UINT64_MAX : cleaner->rate_bytes * times;
 }

@@ -9,8 +9,10 @@ uint64_t choice_excess(const struct choice_survey *survey) {
     const uint64_t held = survey->held_segments * survey->segment_bytes;
     const uint64_t live = survey->live_bytes;
     const uint64_t spare = CHOICE_SPARE_SEGMENTS * survey->segment_bytes;
+    const uint64_t lead = num_min(CHOICE_LEAD_SEGMENTS * survey->segment_bytes, live);
     // Segments that are less than a quarter empty are not worth the work, even on a full disk.
-    const uint64_t allowed = num_max(survey->is_full ? live / 3 * 4 : 2 * live, live + spare);
+    const uint64_t most = survey->is_full ? live / 3 * 4 : 2 * live - lead;
+    const uint64_t allowed = num_max(most, live + spare);
     return held > allowed ? held - allowed : 0;
 }
 

@@ -2,8 +2,8 @@
 // with the next checkpoint their slots are free. Pure: it is told of segments and chooses.
 //
 // Two reasons to clean:
-//   garbage  the segments in use are more than twice what is alive. Then those with the best ratio
-//   of
+//   garbage  the segments in use are nearly more than twice what is alive. Then those with the best
+//   ratio of
 //            gain to cost, as a log-structured file system weighs them (Rosenblum and Ousterhout,
 //            1992): (1 - u) * age / (1 + u), u being the share of live bytes. Beside little data
 //            CHOICE_SPARE_SEGMENTS more than what is alive are left alone: the newest one, and the
@@ -22,6 +22,7 @@
 enum {
     CHOICE_VICTIMS_MAX = 64,   // segments cleaned in one walk over the index
     CHOICE_SPARE_SEGMENTS = 2, // beyond the live bytes that are not worth cleaning
+    CHOICE_LEAD_SEGMENTS = 3,  // before twice the live bytes: written while victims are cleaned
     CHOICE_LIVE_PERCENT_MAX = 75,
     CHOICE_AHEAD_SHARE = 16,  // of the live bytes, cleaned beyond the need: fewer walks
     CHOICE_PINNED_SHARE = 16, // a pinned segment is less than 1/16 alive ...

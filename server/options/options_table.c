@@ -80,7 +80,7 @@ static const struct option rows[] = {
     {.name = "log-segment-size", .kind = OPTION_KIND_BYTES, .field = FIELD(segment_bytes), .standard = "64mb",
      .min = SEGMENT_MIN, .max = SEGMENT_MAX, .is_power_of_two = true,
      .brief = "Size of the log's files, a power of two; an existing directory keeps the size it was made with"},
-    {.name = "log-segment-slots", .kind = OPTION_KIND_INTEGER, .field = FIELD(segment_slots), .standard = "2",
+    {.name = "log-segment-slots", .kind = OPTION_KIND_INTEGER, .field = FIELD(segment_slots), .standard = "1",
      .min = 1, .max = SLOTS_AHEAD_MAX, .brief = "Log files kept ready ahead of need"},
     {.name = "log-sync-delay-us", .kind = OPTION_KIND_INTEGER, .field = FIELD(sync_delay_us), .standard = "0",
      .min = 0, .max = SYNC_DELAY_MAX_US, .flags = OPTION_MUTABLE | OPTION_HIDDEN,

@@ -41,16 +41,16 @@ static void a_full_log_is_left_alone(void **state) {
     assert_int_equal(choice.excess_bytes, 0);
 }
 
-static void twice_the_live_bytes_are_allowed(void **state) {
+static void twice_the_live_bytes_less_three_segments_are_allowed(void **state) {
     (void)state;
     struct row rows[ROWS_MAX];
     struct choice choice;
-    // 10 segments and the newest: 11000 bytes. Allowed: 2 * live.
+    // 10 segments and the newest: 11000 bytes. Allowed: 2 * live - 3000.
     for (size_t i = 0; i < 10; i++)
-        rows[i] = (struct row){i + 1, 550};
+        rows[i] = (struct row){i + 1, 700};
     choose(&choice, rows, 10, 11, false);
     assert_int_equal(choice.count, 0);
-    rows[0].live = 549;
+    rows[0].live = 699;
     choose(&choice, rows, 10, 11, false);
     assert_int_equal(choice.excess_bytes, 2);
     assert_true(choice.count > 0);
@@ -80,9 +80,9 @@ static void the_emptier_and_the_older_come_first_and_no_more_than_needed(void **
     assert_int_equal(choice.victims[0].sequence, 5);
     assert_int_equal(choice.victims[1].sequence, 1);
     assert_int_equal(choice.victims[2].sequence, 2);
-    // 21000 bytes are held, 2 * 7650 allowed: 5700 and 7650 / 16 more are to be freed.
-    assert_int_equal(choice.excess_bytes, 5700);
-    assert_int_equal(choice.count, 10); // 950 + 9 * 600 >= 5700 + 478
+    // 21000 bytes are held, 2 * 7650 - 3000 allowed: 8700 and 7650 / 16 more are to be freed.
+    assert_int_equal(choice.excess_bytes, 8700);
+    assert_int_equal(choice.count, 15); // 950 + 14 * 600 >= 8700 + 478
 }
 
 static void full_segments_are_not_cleaned_whatever_the_excess(void **state) {
@@ -126,14 +126,16 @@ static void a_full_disk_makes_a_quarter_of_garbage_worth_it(void **state) {
 static void one_old_job_in_a_busy_queue_is_moved(void **state) {
     (void)state;
     struct choice choice;
-    const struct row rows[] = {{5, 10}, {97, 900}, {98, 900}, {99, 900}};
-    choose(&choice, rows, 4, 100, false);
+    const struct row rows[] = {{5, 10},    {94, 1000}, {95, 1000}, {96, 1000},
+                               {97, 1000}, {98, 1000}, {99, 1000}};
+    choose(&choice, rows, 7, 100, false);
     assert_int_equal(choice.count, 1);
     assert_int_equal(choice.victims[0].sequence, 5);
     assert_int_equal(choice.excess_bytes, 0);
     // Two that lie side by side are both seen.
-    const struct row two[] = {{5, 10}, {6, 20}, {96, 900}, {97, 900}, {98, 900}, {99, 900}};
-    choose(&choice, two, 6, 100, false);
+    const struct row two[] = {{5, 10},    {6, 20},    {93, 1000}, {94, 1000}, {95, 1000},
+                              {96, 1000}, {97, 1000}, {98, 1000}, {99, 1000}};
+    choose(&choice, two, 9, 100, false);
     assert_int_equal(choice.count, 2);
 }
 
@@ -152,18 +154,25 @@ static void a_pinned_segment_must_be_old_and_sparse(void **state) {
     (void)state;
     struct choice choice;
     // A younger one is gone.
-    const struct row young[] = {{93, 900}, {94, 900}, {95, 900}, {101 - CHOICE_PINNED_AGE + 1, 10}};
-    choose(&choice, young, 4, 101, false);
+    const struct row young[] = {{90, 1000},
+                                {91, 1000},
+                                {92, 1000},
+                                {93, 1000},
+                                {94, 1000},
+                                {95, 1000},
+                                {101 - CHOICE_PINNED_AGE + 1, 10}};
+    choose(&choice, young, 7, 101, false);
     assert_int_equal(choice.count, 0);
-    const struct row full[] = {{5, 100}, {98, 900}, {99, 900}, {100, 900}};
-    choose(&choice, full, 4, 101, false);
+    const struct row full[] = {{5, 100},   {94, 1000}, {95, 1000}, {96, 1000},
+                               {97, 1000}, {98, 1000}, {99, 1000}};
+    choose(&choice, full, 7, 100, false);
     assert_int_equal(choice.count, 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_log_is_left_alone),
-        cmocka_unit_test(twice_the_live_bytes_are_allowed),
+        cmocka_unit_test(twice_the_live_bytes_less_three_segments_are_allowed),
         cmocka_unit_test(beside_little_data_two_segments_more_are_allowed),
         cmocka_unit_test(the_emptier_and_the_older_come_first_and_no_more_than_needed),
         cmocka_unit_test(full_segments_are_not_cleaned_whatever_the_excess),
