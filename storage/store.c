@@ -53,17 +53,9 @@ static enum err replay_record(void *context, const struct log_record *record) {
                      (unsigned long long)lsn, cause.text);
 }
 
-// Segments that the checkpoint has values in and that are gone must have been emptied behind it.
-static enum err approve_ghosts(void *context) {
+static bool replay_is_empty(void *context, uint32_t slot) {
     const struct replay *replay = context;
-    const struct store *store = replay->store;
-    for (size_t i = 0; i < log_segment_count(store->log); i++) {
-        const uint32_t slot = log_segment_at(store->log, i).slot;
-        if (!log_is_ghost(store->log, slot) || MUTANT(GHOST_BELIEVED)) continue;
-        if (keyspace_live_bytes(store->keyspace, slot) > 0)
-            return log_refuse_ghost(store->log, slot, replay->fault);
-    }
-    return ERR_NONE;
+    return keyspace_live_bytes(replay->store->keyspace, slot) == 0;
 }
 
 static void count_key(void *context, const struct entry *entry) {
@@ -161,7 +153,7 @@ static enum err recover(struct store *store, const struct store_options *options
     const struct log_visitor visitor = {
         .context = &replay,
         .visit = replay_record,
-        .approve = approve_ghosts,
+        .is_empty = replay_is_empty,
         .relocate = effect_relocate,
     };
     enum err err = adopt_checkpoint(store, options, fault);

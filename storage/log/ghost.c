@@ -4,6 +4,7 @@
 // with the removal is durable, and a checkpoint covers the segment, its slot is given back; the
 // segment is a *ghost* until a checkpoint does without it. A start loads the checkpoint, gives the
 // ghost a slot number without a file, replays the log, and sees that nothing leads there any more.
+// Kept segments that are there and empty become ghosts then, too.
 //
 // Why a later batch: a start hands over the last batch only when it has written it again, maybe
 // into the very slot. Everything before the last batch is applied before anything on disk changes.
@@ -95,28 +96,51 @@ bool log_is_ghost(const struct log *log, uint32_t slot) {
     return log_slot_at(log, slot)->file == NULL;
 }
 
-enum err log_refuse_ghost(const struct log *log, uint32_t slot, struct fault *fault) {
-    must(log_is_ghost(log, slot));
-    return scan_missing(&log->scan, log_slot_at(log, slot)->sequence, fault);
+static bool is_empty(const struct log_visitor *visitor, const struct log *log, uint32_t slot) {
+    if (visitor->is_empty == NULL) return log_is_ghost(log, slot);
+    return visitor->is_empty(visitor->context, slot);
 }
 
-void log_ghosts_leave(struct log *log) {
+static enum err refuse_lost(const struct log *log, const struct log_visitor *visitor,
+                            struct fault *fault) {
+    for (size_t i = 0; i < log->scan.kept_count; i++) {
+        const struct log_segment *segment = &log->segments[i];
+        if (!log_is_ghost(log, segment->slot) || is_empty(visitor, log, segment->slot)) continue;
+        if (!MUTANT(GHOST_BELIEVED)) return scan_missing(&log->scan, segment->sequence, fault);
+    }
+    return ERR_NONE;
+}
+
+// Their numbers are above those of all files.
+static void drop_ghost_slots(struct log *log) {
+    while (log->slot_count > 0 && log_is_ghost(log, log->slot_count - 1)) {
+        log_slot_set_use(log, log->slot_count - 1, SLOT_BUSY);
+        log_slot_pop(log);
+    }
+}
+
+enum err log_ghosts_leave(struct log *log, const struct log_visitor *visitor, struct fault *fault) {
+    const enum err err = refuse_lost(log, visitor, fault);
+    if (err != ERR_NONE) return err;
     size_t left = 0;
     for (size_t i = 0; i < log->segment_count; i++) {
         const struct log_segment segment = log->segments[i];
-        if (log_is_ghost(log, segment.slot))
-            log_ghost_add(log, segment.sequence, segment.end_lsn);
-        else
+        const bool is_ghost = log_is_ghost(log, segment.slot);
+        const bool is_kept = i < log->scan.kept_count;
+        if (!is_ghost && !(is_kept && is_empty(visitor, log, segment.slot))) {
             log->segments[left++] = segment;
+            continue;
+        }
+        log_ghost_add(log, segment.sequence, segment.end_lsn);
+        // It was ready when the server ended, and may be the one that recovery needs.
+        if (!is_ghost) log_slot_release(log, segment.slot);
     }
     log->segment_count = left;
+    drop_ghost_slots(log);
     log->top_slot = 0;
     for (size_t i = 0; i < left; i++)
         log->top_slot = (uint32_t)num_max(log->top_slot, log->segments[i].slot);
     log->slots_peak = 0;
     log_note_slots_peak(log);
-    while (log->slot_count > 0 && log_is_ghost(log, log->slot_count - 1)) {
-        log_slot_set_use(log, log->slot_count - 1, SLOT_BUSY);
-        log_slot_pop(log);
-    }
+    return ERR_NONE;
 }

@@ -93,15 +93,15 @@ struct log_recovery {
 };
 
 // What recovery calls. `visit` gets the records of complete frames in order; an error of its own
-// ends the recovery. `approve` (may be NULL) is called once, when all but the log's last batch was
-// visited and nothing on disk is changed yet: it has to fail when something refers to a ghost
-// (log_is_ghost). `relocate` (may be NULL) is called for each record of a batch that is written
-// again at another place, before it is visited: it adds `delta` to the lsns in the meta that lie in
+// ends the recovery. `is_empty` (may be NULL) says of each kept segment, when all but the log's
+// last batch was visited and nothing on disk is changed yet, whether nothing refers into it any
+// more. `relocate` (may be NULL) is called for each record of a batch that is written again at
+// another place, before it is visited: it adds `delta` to the lsns in the meta that lie in
 // [from_lsn, to_lsn), in place, without changing the length.
 struct log_visitor {
     void *context;
     enum err (*visit)(void *context, const struct log_record *record);
-    enum err (*approve)(void *context);
+    bool (*is_empty)(void *context, uint32_t slot);
     void (*relocate)(void *context, uint8_t type, char *meta, size_t meta_len, uint64_t from_lsn,
                      uint64_t to_lsn, uint64_t delta);
 };
@@ -124,7 +124,7 @@ struct log_checkpoint {
 // the log has to reach back to its beginning. From now on log_locate, log_lsn_at and log_read know
 // the kept segments and those that reach beyond the checkpoint's lsn; all others are free.
 // ERR_CORRUPT when one of the latter is missing; nothing on disk is changed. A kept one that is
-// missing is a *ghost*: until log_recover has asked for approval it has a slot number of its own
+// missing is a *ghost*: until log_recover has asked what is empty it has a slot number of its own
 // without a file, so that references into it can be taken away by what is replayed.
 enum err log_adopt(struct log *log, const struct log_checkpoint *checkpoint, struct fault *fault);
 
@@ -151,8 +151,6 @@ void log_recycle(struct log *log);
 // At a start: a slot number without a file, of a segment that the checkpoint keeps and that is
 // gone.
 bool log_is_ghost(const struct log *log, uint32_t slot);
-// That it is missing, for who finds values in it: ERR_CORRUPT.
-enum err log_refuse_ghost(const struct log *log, uint32_t slot, struct fault *fault);
 
 // ---- appending (between log_prepare and log_commit nothing can fail)
 // -------------------------------------------------------

@@ -105,8 +105,7 @@ static enum err read_chain(struct recovery *r) {
     enum err err = scan_end(&log->scan, r->last_image, last, r->scratch, &r->end, r->fault);
     if (err == ERR_NONE && r->has_last)
         err = hand_over_batches(r, r->last_image, r->last_slot, proven_part(r));
-    if (err == ERR_NONE && r->visitor->approve != NULL)
-        err = r->visitor->approve(r->visitor->context);
+    if (err == ERR_NONE) err = log_ghosts_leave(log, r->visitor, r->fault);
     if (err == ERR_NONE && r->has_last) progress_add(progress, log->segment_bytes);
     return err;
 }
@@ -399,7 +398,6 @@ enum err log_recover(struct log *log, const struct log_visitor *visitor, struct 
     if (err == ERR_NONE) {
         // Two starts with the same seed must not use the same salts.
         log->epoch++;
-        log_ghosts_leave(log);
         rng_init(&log->rng, log->options.seed ^ (log->epoch << 32 ^ log->next_sequence));
         err = make_appendable(&r);
     }

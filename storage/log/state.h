@@ -202,8 +202,9 @@ void log_image_trim(struct log *log); // gives one back that the tail has too ma
 void log_ghost_add(struct log *log, uint64_t sequence, uint64_t end_lsn);
 // The checkpoint is the newest now: ghosts that it does without are none any more.
 void log_ghosts_keep(struct log *log, const struct log_checkpoint *checkpoint);
-// At a start, when all of the log but its last batch is applied and nothing leads to them any more.
-void log_ghosts_leave(struct log *log);
+// At a start, when all of the log but its last batch is visited: those that are missing must be
+// empty (ERR_CORRUPT), and the slots of others that are can be used.
+enum err log_ghosts_leave(struct log *log, const struct log_visitor *visitor, struct fault *fault);
 
 // ---- room.c
 

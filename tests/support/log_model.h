@@ -23,6 +23,7 @@ struct log_model_frame {
     uint32_t payload_len;
     bool is_live;                         // its payload may still be referred to
     uint64_t killed_by;                   // id of the frame that ended it; 0: none did
+    bool was_killed;                      // before the last start, which may find that again
     uint64_t refs[LOG_MODEL_RECORDS_MAX]; // ids of frames that its records refer to; 0: none
 };
 
