@@ -128,9 +128,10 @@ static void a_full_disk_can_be_drained_and_room_heals_it(void **state) {
 static void what_max_disk_refuses_it_takes_when_raised(void **state) {
     struct server *server = *state;
     struct peer peer;
-    server_start(server, SERVER_OPTIONS("--log-segment-size", "1mb", "--max-disk", "5mb"));
+    // Five segments and, whenever they come, two small checkpoints.
+    server_start(server, SERVER_OPTIONS("--log-segment-size", "1mb", "--max-disk", "5632kb"));
     peer_open(&peer, server);
-    assert_reply(&peer, "CONFIG GET max-disk", "[max-disk 5242880]");
+    assert_reply(&peer, "CONFIG GET max-disk", "[max-disk 5767168]");
     const int64_t count = fill_up(&peer, "-NOSPACE max-disk is reached");
     assert_non_null(strstr(peer_ask(&peer, "INFO durability"), "log_slots:5\\r"));
     assert_reply_begins(&peer, "LPOP queue", "xxx");
