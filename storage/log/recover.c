@@ -110,13 +110,29 @@ static enum err read_chain(struct recovery *r) {
     return err;
 }
 
+// Whether the slot holds a segment that the last one was written to supersede, and that one's
+// header may be in the page cache alone (an earlier start failed in its sync): then the old place
+// may have the only copy of the last batch that the disk has.
+static bool may_count_again(const struct recovery *r, uint32_t slot) {
+    const struct scan_slot *old = &r->log->scan.slots[slot];
+    if (!r->has_last || r->last.batches >= 2 || old->kind != SCAN_HEADED) return false;
+    const struct segment_header *last = &r->log->scan.slots[r->last_slot].header;
+    return old->header.sequence > last->prev_sequence && old->header.sequence < last->sequence;
+}
+
+// The log's end is durable: no old place counts any more.
+static void free_superseded(const struct recovery *r) {
+    for (uint32_t i = 0; i < r->log->scan.slot_count; i++)
+        if (log_slot_at(r->log, i)->use == SLOT_BUSY) log_slot_set_use(r->log, i, SLOT_READY);
+}
+
 // What is neither in the chain nor kept is free, whatever it holds. A slot that never had a header
 // may be a new one whose zeros are only in the page cache, and its name likewise.
 static enum err free_slots(struct recovery *r) {
     struct log *log = r->log;
     enum err err = ERR_NONE;
     for (uint32_t i = 0; i < log->scan.slot_count && err == ERR_NONE; i++) {
-        if (log_slot_at(log, i)->use != SLOT_BUSY) continue;
+        if (log_slot_at(log, i)->use != SLOT_BUSY || may_count_again(r, i)) continue;
         if (log->scan.slots[i].kind == SCAN_BLANK) err = vfs_sync(log_slot_at(log, i)->file);
         log_slot_set_use(log, i, SLOT_READY);
     }
@@ -400,6 +416,7 @@ enum err log_recover(struct log *log, const struct log_visitor *visitor, struct 
         log->epoch++;
         rng_init(&log->rng, log->options.seed ^ (log->epoch << 32 ^ log->next_sequence));
         err = make_appendable(&r);
+        if (err == ERR_NONE) free_superseded(&r);
     }
     out->frames = r.frames.frame_count;
     out->records = r.frames.record_count;
