@@ -33,8 +33,16 @@ void cleaner_free(struct cleaner *cleaner) {
     mem_free(cleaner);
 }
 
+// What was collected is worth moving only while somebody wants the segments.
+static void forget_collected(struct cleaner *cleaner) {
+    cleaner_read_free(cleaner->read);
+    cleaner->read = NULL;
+}
+
 void cleaner_set_rate(struct cleaner *cleaner, uint64_t bytes_per_s) {
     cleaner->rate_bytes = bytes_per_s;
+    // The next step may never come: no slot is held for it.
+    if (bytes_per_s == 0 && cleaner->stage == CLEANER_WALKS) forget_collected(cleaner);
 }
 
 struct cleaner_stats cleaner_stats(const struct cleaner *cleaner) {
@@ -144,7 +152,7 @@ static void offer_all(const struct cleaner *cleaner, struct choice *choice) {
 }
 
 static void begin_walk(struct cleaner *cleaner) {
-    walk_begin(&cleaner->walk, cleaner->store->keyspace);
+    walk_begin(&cleaner->walk, cleaner->store->keyspace, cleaner->store->walk_looks);
     cleaner->walk_relocated = 0;
     cleaner->stage = CLEANER_WALKS;
 }
@@ -230,18 +238,17 @@ int64_t cleaner_due_us(const struct cleaner *cleaner) {
 
 // ---- steps
 
-// Hands the collected out, its slots pinned.
+// Hands the collected out.
 static struct cleaner_read *hand_out(struct cleaner *cleaner) {
     struct cleaner_read *read = cleaner->read;
     cleaner->read = NULL;
-    payloads_pin(&read->payloads, cleaner->store->log);
     cleaner->stage = CLEANER_READS;
     return read;
 }
 
 void cleaner_read_end(struct cleaner *cleaner, struct cleaner_read *read) {
     must(cleaner->stage == CLEANER_READS && cleaner->read == NULL && read->bytes != NULL);
-    payloads_unpin(&read->payloads, cleaner->store->log);
+    payloads_let_go(&read->payloads);
     cleaner->read = read;
     cleaner->stage = CLEANER_WRITES;
 }
@@ -268,12 +275,6 @@ static void end_walk(struct cleaner *cleaner) {
     } else {
         cleaner->stage = CLEANER_RESTS;
     }
-}
-
-// What was collected is worth moving only while somebody wants the segments.
-static void forget_collected(struct cleaner *cleaner) {
-    cleaner_read_free(cleaner->read);
-    cleaner->read = NULL;
 }
 
 static bool is_of_victim(const void *context, const struct blob *blob) {

@@ -11,10 +11,9 @@ enum {
     NEED_PER_RECORD = 128, // beside the key
 };
 
-struct cleaner_read *cleaner_read_new(const struct log *log) {
+struct cleaner_read *cleaner_read_new(struct log *log) {
     struct cleaner_read *read = mem_alloc(sizeof *read);
-    read->log = log;
-    payloads_init(&read->payloads);
+    payloads_init(&read->payloads, log);
     read->bytes = NULL;
     return read;
 }
@@ -34,7 +33,7 @@ void cleaner_read_run(struct cleaner_read *read) {
     for (size_t i = 0; i < payloads->item_count; i++) {
         struct payload_item *item = &payloads->items[i];
         const struct blob *blob = &item->blob;
-        item->err = log_read(read->log, blob_slot(blob), blob_offset(blob), blob_len(blob),
+        item->err = log_read(payloads->log, blob_slot(blob), blob_offset(blob), blob_len(blob),
                              blob->hash, read->bytes + item->bytes_at);
     }
 }

@@ -9,7 +9,6 @@
 #include "storage/walk.h"
 
 struct cleaner_read {
-    const struct log *log;
     struct payloads payloads;
     char *bytes; // set by run
 };
@@ -49,7 +48,7 @@ struct cleaner {
 
 // ---- cleaner_move.c
 
-struct cleaner_read *cleaner_read_new(const struct log *log);
+struct cleaner_read *cleaner_read_new(struct log *log);
 void cleaner_read_free(struct cleaner_read *read);
 // Writes again what was read and still is where it was. False: the log has no room now.
 bool cleaner_write(struct cleaner *cleaner);

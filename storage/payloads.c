@@ -11,14 +11,23 @@ enum {
     SHIFT_MAX = 64,
 };
 
-void payloads_init(struct payloads *payloads) {
+void payloads_init(struct payloads *payloads, struct log *log) {
+    payloads->log = log;
     payloads->item_count = 0;
     payloads->group_count = 0;
     payloads->names = (struct buf){0};
     payloads->byte_count = 0;
 }
 
+void payloads_let_go(struct payloads *payloads) {
+    if (payloads->log == NULL) return;
+    for (size_t i = 0; i < payloads->item_count; i++)
+        log_unpin(payloads->log, blob_slot(&payloads->items[i].blob));
+    payloads->log = NULL;
+}
+
 void payloads_deinit(struct payloads *payloads) {
+    payloads_let_go(payloads);
     buf_deinit(&payloads->names);
 }
 
@@ -55,6 +64,7 @@ void payloads_add(struct payloads *payloads, const struct blob *blob,
                   const struct payload_place *place) {
     must(payloads->item_count < PAYLOADS_MAX && payloads->group_count > 0);
     must(blob_kind(blob) == BLOB_REF);
+    log_pin(payloads->log, blob_slot(blob));
     payloads->items[payloads->item_count++] =
         (struct payload_item){.blob = *blob,
                               .at = place->at,
@@ -64,18 +74,6 @@ void payloads_add(struct payloads *payloads, const struct blob *blob,
                               .bytes_at = payloads->byte_count};
     payloads->byte_count += payload_padded_len(blob);
     payloads->groups[payloads->group_count - 1].count++;
-}
-
-// ---- reading
-
-void payloads_pin(const struct payloads *payloads, struct log *log) {
-    for (size_t i = 0; i < payloads->item_count; i++)
-        log_pin(log, blob_slot(&payloads->items[i].blob));
-}
-
-void payloads_unpin(const struct payloads *payloads, struct log *log) {
-    for (size_t i = 0; i < payloads->item_count; i++)
-        log_unpin(log, blob_slot(&payloads->items[i].blob));
 }
 
 // ---- finding again

@@ -1,9 +1,10 @@
 // References into the log, collected from the index with the places where they stand, so that
 // another thread can read what they lead to: what the cleaner moves and the scrub verifies.
 //
-// Always true: items of one key stand in a row, their group; every item is a reference. What
-// changes in the keyspace afterwards is not seen here: payloads_find says what has become of an
-// item.
+// Always true: items of one key stand in a row, their group; every item is a reference; its slot is
+// pinned from the moment it is collected until payloads_let_go, since collecting takes many turns
+// of the loop and the segment may be given up meanwhile. What changes in the keyspace afterwards is
+// not seen here: payloads_find says what has become of an item.
 #ifndef ACKD_STORAGE_PAYLOADS_H
 #define ACKD_STORAGE_PAYLOADS_H
 
@@ -48,6 +49,7 @@ struct payload_group {
 };
 
 struct payloads {
+    struct log *log; // NULL: it was let go
     struct payload_item items[PAYLOADS_MAX];
     size_t item_count;
     struct payload_group groups[PAYLOADS_MAX];
@@ -56,7 +58,7 @@ struct payloads {
     size_t byte_count;
 };
 
-void payloads_init(struct payloads *payloads);
+void payloads_init(struct payloads *payloads, struct log *log);
 void payloads_deinit(struct payloads *payloads);
 
 // False: there is no room for it.
@@ -68,9 +70,8 @@ void payloads_begin_key(struct payloads *payloads, unsigned db, enum value_type 
 void payloads_add(struct payloads *payloads, const struct blob *blob,
                   const struct payload_place *place);
 
-// The slots of all items are read: they are not given to other segments until unpinned.
-void payloads_pin(const struct payloads *payloads, struct log *log);
-void payloads_unpin(const struct payloads *payloads, struct log *log);
+// Nobody reads the items any more: their slots may be given to other segments.
+void payloads_let_go(struct payloads *payloads);
 
 // Lend.
 struct slice payloads_key(const struct payloads *payloads, const struct payload_group *group);

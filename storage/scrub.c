@@ -95,7 +95,7 @@ static struct scrub_read *read_new(const struct scrub *scrub) {
     read->checkpoint = NULL;
     read->audit = NULL;
     read->vfs = scrub->store->vfs;
-    payloads_init(&read->payloads);
+    payloads_init(&read->payloads, scrub->store->log);
     return read;
 }
 
@@ -156,7 +156,7 @@ static struct scrub_read *step_log(struct scrub *scrub) {
         scrub->audit = log_audit_begin(scrub->store->log, scrub->sequence);
     if (scrub->audit == NULL) {
         scrub->stage = SCRUB_VALUES;
-        walk_begin(&scrub->walk, scrub->store->keyspace);
+        walk_begin(&scrub->walk, scrub->store->keyspace, scrub->store->walk_looks);
         return NULL;
     }
     struct scrub_read *read = read_new(scrub);
@@ -217,13 +217,11 @@ static struct scrub_read *step_values(struct scrub *scrub) {
         return NULL;
     }
     scrub->read = NULL;
-    payloads_pin(&read->payloads, store->log);
     return hand_out(scrub, read);
 }
 
 static void end_values(struct scrub *scrub, const struct scrub_read *read) {
     const struct payloads *payloads = &read->payloads;
-    payloads_unpin(payloads, scrub->store->log);
     scrub->stats.values += payloads->item_count;
     for (size_t g = 0; g < payloads->group_count; g++) {
         const struct payload_group *group = &payloads->groups[g];

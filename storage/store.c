@@ -9,6 +9,7 @@
 #include "storage/data/idmp.h"
 #include "storage/scrub.h"
 #include "storage/store_state.h"
+#include "storage/walk.h"
 
 static uint64_t space_lsn_at(void *context, uint32_t slot, uint32_t offset) {
     const struct store *store = context;
@@ -172,6 +173,7 @@ enum err store_open(struct store **out, struct vfs *vfs, const struct store_opti
     store->trace = options->trace;
     store->folds.options = options->fold;
     store->folds.seed = options->log.seed;
+    store->walk_looks = options->walk_looks == 0 ? WALK_LOOKS : options->walk_looks;
     store->folds.retry_ms = INT64_MIN;
     reads_init(&store->reads, options->cold_read_cache_bytes);
     must(options->databases <= KEYSPACE_DATABASES_MAX);

@@ -31,6 +31,7 @@ struct store_options {
     unsigned databases;
     uint64_t seed;                // of hash tables
     size_t trash_min;             // elements of a value that is freed in steps; 0: the usual
+    size_t walk_looks;            // of cleaner and scrub in one step; 0: the usual (WALK_LOOKS)
     size_t cold_read_cache_bytes; // of the log, read from disk and kept for who comes next
     const struct trace *trace;    // may be NULL
 };

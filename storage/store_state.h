@@ -65,6 +65,7 @@ struct store {
     struct store_folds folds;
     struct keyspace *keyspace;
     struct blob_space space;
+    size_t walk_looks;        // see store_options
     uint64_t looked_sequence; // segments before this one were looked at: are they empty?
     const struct trace *trace;
     void (*observer)(void *context, const struct effect_outcome *outcome);

@@ -201,10 +201,10 @@ static void find_database(struct walk *walk, const struct keyspace *keyspace) {
     walk->is_over = walk->db == keyspace_databases(keyspace);
 }
 
-void walk_begin(struct walk *walk, const struct keyspace *keyspace) {
+void walk_begin(struct walk *walk, const struct keyspace *keyspace, size_t looks) {
     buf_reset(&walk->names);
     buf_reset(&walk->fields);
-    *walk = (struct walk){.names = walk->names, .fields = walk->fields};
+    *walk = (struct walk){.looks = looks, .names = walk->names, .fields = walk->fields};
     find_database(walk, keyspace);
 }
 
@@ -216,7 +216,7 @@ void walk_deinit(struct walk *walk) {
 bool walk_step(struct walk *walk, const struct keyspace *keyspace, const struct walk_filter *filter,
                struct payloads *into) {
     struct looking looking = {
-        .walk = walk, .keyspace = keyspace, .filter = filter, .into = into, .left = WALK_LOOKS};
+        .walk = walk, .keyspace = keyspace, .filter = filter, .into = into, .left = walk->looks};
     while (looking.left > 0 && !looking.is_full && !walk->is_over) {
         if (take_name(&looking)) continue;
         if (walk->is_scanned) {

@@ -11,10 +11,11 @@
 
 #include "storage/payloads.h"
 
-enum { WALK_LOOKS = 2000 }; // references, or buckets, looked at in one step
+enum { WALK_LOOKS = 2000 }; // references, or buckets, looked at in one step as a rule
 
 // Zero-initialised: nothing to deinit. The fields are walk.c's.
 struct walk {
+    size_t looks; // in one step
     unsigned db;
     uint64_t cursor;  // of the database
     bool is_scanned;  // the cursor has come round: only the names are left of it
@@ -39,7 +40,8 @@ struct walk_filter {
     bool (*wants)(const void *context, const struct blob *blob); // a BLOB_REF
 };
 
-void walk_begin(struct walk *walk, const struct keyspace *keyspace);
+// `looks`: references, or buckets, looked at in one step; at least 1.
+void walk_begin(struct walk *walk, const struct keyspace *keyspace, size_t looks);
 void walk_deinit(struct walk *walk);
 
 // Collects into `into` what is wanted of the next references. False: the next one has no room in

@@ -4,7 +4,7 @@
 #ifndef ACKD_PROTO_BASE_MUST_H
 #define ACKD_PROTO_BASE_MUST_H
 
-// Prints the condition and its place to stderr and aborts.
+// Prints the condition, its place and its callers (for addr2line) to stderr and aborts.
 _Noreturn void must_fail(const char *condition, const char *file, int line);
 
 #define must(condition) ((condition) ? (void)0 : must_fail(#condition, __FILE__, __LINE__))

@@ -30,6 +30,7 @@ struct store_options machine_store_options(struct world *world) {
         .fold = {.slices = world->slices, .block_bytes = FOLD_BLOCK_BYTES},
         .databases = WORLD_DATABASES,
         .trash_min = world->trash_min,
+        .walk_looks = world->walk_looks,
         .cold_read_cache_bytes = world->cold_read_cache_bytes,
         .seed = world->options->seed,
         .trace = &world->trace,
@@ -262,7 +263,8 @@ static void empty_disk(struct world *world) {
     // Rows of references are for lists that are not shared.
     world->snapshot_min = world_chance(world, 3) ? 1 + (size_t)rng_below(&world->rng, 8) : 1000;
     struct rng ahead = world->rng; // a copy: old seeds lead through the same lives as ever
-    world->trash_min = (size_t)rng_below(&ahead, 16); // 0: the usual
+    world->trash_min = (size_t)rng_below(&ahead, 16);  // 0: the usual
+    world->walk_looks = (size_t)rng_below(&ahead, 24); // 0: the usual
     memory_disk_set_cached(world->disk, (enum memory_cached)rng_below(&world->rng, 3));
     world->sync_method = world_chance(world, 4) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
     world->has_jobs = world_has(world, WORLD_JOBS) && !world_chance(world, 3);
