@@ -13,6 +13,7 @@ enum {
 
 void payloads_init(struct payloads *payloads, struct log *log) {
     payloads->log = log;
+    payloads->is_let_go = false;
     payloads->item_count = 0;
     payloads->group_count = 0;
     payloads->names = (struct buf){0};
@@ -20,15 +21,18 @@ void payloads_init(struct payloads *payloads, struct log *log) {
 }
 
 void payloads_let_go(struct payloads *payloads) {
-    if (payloads->log == NULL) return;
-    for (size_t i = 0; i < payloads->item_count; i++)
+    for (size_t i = 0; !payloads->is_let_go && i < payloads->item_count; i++)
         log_unpin(payloads->log, blob_slot(&payloads->items[i].blob));
-    payloads->log = NULL;
+    payloads->is_let_go = true;
 }
 
 void payloads_deinit(struct payloads *payloads) {
     payloads_let_go(payloads);
     buf_deinit(&payloads->names);
+}
+
+static uint64_t lsn_of(const struct payloads *payloads, const struct blob *blob) {
+    return log_lsn_at(payloads->log, blob_slot(blob), blob_offset(blob));
 }
 
 // ---- collecting
@@ -67,6 +71,7 @@ void payloads_add(struct payloads *payloads, const struct blob *blob,
     log_pin(payloads->log, blob_slot(blob));
     payloads->items[payloads->item_count++] =
         (struct payload_item){.blob = *blob,
+                              .lsn = lsn_of(payloads, blob),
                               .at = place->at,
                               .id = place->id,
                               .field_at = add_name(payloads, place->field),
@@ -94,21 +99,23 @@ const struct entry *payloads_entry(const struct payloads *payloads,
     return entry != NULL && entry->type == group->type ? entry : NULL;
 }
 
-static bool is_same_reference(const struct blob *a, const struct blob *b) {
-    return blob_kind(a) == BLOB_REF && a->word == b->word && a->tail == b->tail &&
-           a->hash == b->hash;
+static bool is_same_reference(const struct payloads *payloads, const struct payload_item *item,
+                              const struct blob *blob) {
+    const struct blob *was = &item->blob;
+    return blob_kind(blob) == BLOB_REF && blob->word == was->word && blob->tail == was->tail &&
+           blob->hash == was->hash && lsn_of(payloads, blob) == item->lsn;
 }
 
 // Places only get greater by what happens in the middle.
-static bool find_in_list(const struct list *list, const struct payload_item *item,
-                         uint32_t *index) {
+static bool find_in_list(const struct payloads *payloads, const struct list *list,
+                         const struct payload_item *item, uint32_t *index) {
     const int64_t first = item->at - list_origin(list);
     if (first < 0 || (uint64_t)first >= list_len(list)) return false;
     struct list_cursor cursor = list_cursor_at(list, (size_t)first);
     struct blob blob;
     for (size_t shift = 0; shift <= SHIFT_MAX && list_cursor_next(&cursor, &blob); shift++) {
         *index = (uint32_t)first + (uint32_t)shift;
-        if (is_same_reference(&blob, &item->blob) || MUTANT(RELOCATION_UNCHECKED)) return true;
+        if (is_same_reference(payloads, item, &blob) || MUTANT(RELOCATION_UNCHECKED)) return true;
     }
     return false;
 }
@@ -121,7 +128,7 @@ bool payloads_find(const struct payloads *payloads, const struct payload_item *i
         blob = entry->value.string;
         break;
     case TYPE_LIST:
-        return find_in_list(entry->value.list, item, index);
+        return find_in_list(payloads, entry->value.list, item, index);
     case TYPE_HASH:
         if (!hash_find(entry->value.hash, payloads_field(payloads, item), &blob)) return false;
         break;
@@ -129,5 +136,5 @@ bool payloads_find(const struct payloads *payloads, const struct payload_item *i
         if (!stream_find(entry->value.stream, item->id, &blob)) return false;
         break;
     }
-    return is_same_reference(&blob, &item->blob);
+    return is_same_reference(payloads, item, &blob);
 }

@@ -31,6 +31,7 @@ struct payload_place {
 
 struct payload_item {
     struct blob blob; // the reference as it was found
+    uint64_t lsn;     // of its bytes: another segment may be in the slot by now
     int64_t at;
     struct stream_id id;
     size_t field_at; // in names
@@ -49,7 +50,8 @@ struct payload_group {
 };
 
 struct payloads {
-    struct log *log; // NULL: it was let go
+    struct log *log;
+    bool is_let_go;
     struct payload_item items[PAYLOADS_MAX];
     size_t item_count;
     struct payload_group groups[PAYLOADS_MAX];
@@ -81,8 +83,8 @@ struct slice payloads_field(const struct payloads *payloads, const struct payloa
 const struct entry *payloads_entry(const struct payloads *payloads,
                                    const struct payload_group *group,
                                    const struct keyspace *keyspace);
-// Whether the very same reference still stands where the item was found. `index`: in a list, its
-// place now.
+// Whether a reference to the very same bytes still stands where the item was found. `index`: in a
+// list, its place now.
 bool payloads_find(const struct payloads *payloads, const struct payload_item *item,
                    const struct entry *entry, uint32_t *index);
 

@@ -121,19 +121,17 @@ static void append_item(struct buf *into, const struct payloads *payloads,
 }
 
 // The same reference under another key is another item. Where in a list it stands may change.
-static uint64_t identity_of(const struct scrub *scrub, const struct payloads *payloads,
-                            const struct payload_group *group, const struct payload_item *item) {
-    const uint64_t lsn =
-        log_lsn_at(scrub->store->log, blob_slot(&item->blob), blob_offset(&item->blob));
+static uint64_t identity_of(const struct payloads *payloads, const struct payload_group *group,
+                            const struct payload_item *item) {
     const uint64_t key = hash_bytes(payloads_key(payloads, group), group->db);
-    return hash_bytes(payloads_field(payloads, item), key ^ lsn << 1);
+    return hash_bytes(payloads_field(payloads, item), key ^ item->lsn << 1);
 }
 
 void scrub_found_value(struct scrub *scrub, const struct payloads *payloads,
                        const struct payload_group *group, const struct payload_item *item,
                        uint32_t index) {
     const struct blob *blob = &item->blob;
-    if (!note(scrub, identity_of(scrub, payloads, group, item), SCRUB_OF_VALUE)) return;
+    if (!note(scrub, identity_of(payloads, group, item), SCRUB_OF_VALUE)) return;
     const bool is_resident = store_resident(scrub->store, blob).data != NULL;
     struct buf what = {0};
     append_item(&what, payloads, group, item, index);

@@ -134,6 +134,7 @@
     X(SENT_ID_NOT_REPLAYED,         "streams",  "an idempotent id is forgotten by a restart")                             \
     X(GROUP_STAYS_BEHIND,           "streams",  "a delivery does not move the group's last id")                           \
     X(RUN_LOSES_LAST,               "streams",  "of neighbours that are delivered together the last does not become pending")\
+    X(DESTROYED_STILL_LISTED,       "streams",  "a group that was destroyed lists what it has read of a stream that changes")  \
     X(CLAIM_LOSES_ENTRY,            "streams",  "of several entries that are claimed only the first stays pending")       \
     X(DELIVERIES_NOT_COUNTED,       "streams",  "a second delivery is not counted")                                       \
     X(LAST_ID_GOES_BACK,            "streams",  "the last id goes with the last entry, so that ids come again")           \

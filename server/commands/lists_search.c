@@ -355,7 +355,8 @@ static void answer_positions(struct call *call, const struct list_finds *finds, 
                                                    .write = positions_write,
                                                    .take = positions_take,
                                                    .memory = positions_memory,
-                                                   .free = mem_free};
+                                                   .free = mem_free,
+                                                   .is_in_memory = true};
     const size_t count = finds->count - num_min(skipped, finds->count);
     if (as_array) reply_array(&call->reply, count);
     if (!as_array && count == 0) reply_null(&call->reply);

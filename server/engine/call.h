@@ -72,6 +72,7 @@ struct call_snapshot_kind {
     void (*take)(void *snapshot);
     size_t (*memory)(const void *snapshot);
     void (*free)(void *snapshot);
+    bool is_in_memory; // all of it: no segment of the log is held
 };
 void call_reply_snapshot(struct call *call, const struct call_snapshot_kind *kind, void *snapshot,
                          size_t count); // `kind` must live for ever; see outbox_source

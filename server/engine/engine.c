@@ -25,6 +25,7 @@ struct engine *engine_new(const struct engine_options *options) {
     engine->look_bytes = options->look_bytes > 0 ? options->look_bytes : ENGINE_LOOK_BYTES;
     engine->look_steps = options->look_steps > 0 ? options->look_steps : ENGINE_LOOK_STEPS;
     engine->steps_left = engine->look_steps;
+    engine->trash_steps = options->trash_steps > 0 ? options->trash_steps : ENGINE_TRASH_PER_TURN;
     engine->monotonic_us = options->monotonic_us;
     engine->next_client_id = 1;
     rng_init(&engine->rng, options->seed);

@@ -87,6 +87,7 @@ struct engine_options {
     size_t snapshot_min; // elements or entries that a reply shares; 0: the usual
     size_t look_bytes;   // that a command looks at in one go (cold.c); 0: the usual
     size_t look_steps;   // elements that commands look at in a turn; 0: the usual
+    size_t trash_steps;  // elements of large values freed in a turn; 0: the usual
     int64_t wall_us;     // now
     int64_t monotonic_us;
 };

@@ -32,9 +32,9 @@ enum {
     ENGINE_TRASH_WHEN_FULL = 8192,
     ENGINE_SWEEP_MS = 1000,     // idle clients are looked at this often
     ENGINE_TRIM_IDLE_MS = 2000, // a client quiet for so long gives its buffers back
-    // Segments that the log has given up and only replies in outboxes hold: a client that has taken
-    // nothing for so long is cut off; when there are more, or the log has no room, the one that has
-    // taken nothing for longest, at each sweep.
+    // Segments that the log has given up and replies in outboxes hold (for moments cleaner and
+    // scrub do, too): a client that has taken nothing for so long is cut off; when there are more,
+    // or the log has no room, the one of them that has taken nothing for longest, at each sweep.
     ENGINE_HOLD_STALL_MS = 10000,
     ENGINE_HELD_SLOTS_MAX = 16,
 };
@@ -149,6 +149,7 @@ struct engine {
     size_t snapshot_min;
     size_t look_bytes;
     size_t look_steps;
+    size_t trash_steps;
     size_t steps_left; // of them, in this turn
 };
 

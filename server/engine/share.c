@@ -15,7 +15,7 @@ struct share {
     struct store *store;
     const struct call_snapshot_kind *kind;
     void *snapshot;
-    struct store_hold *hold;
+    struct store_hold *hold; // NULL: nothing of it is in the log
 };
 
 static size_t share_read(const void *context, size_t skip, struct blob *out, size_t max) {
@@ -36,13 +36,14 @@ static void share_take(void *context) {
 
 static size_t share_memory(const void *context) {
     const struct share *share = context;
-    return sizeof *share + share->kind->memory(share->snapshot) + store_hold_memory(share->hold);
+    const size_t held = share->hold == NULL ? 0 : store_hold_memory(share->hold);
+    return sizeof *share + share->kind->memory(share->snapshot) + held;
 }
 
 static bool share_holds(const void *context, bool (*is_it)(const void *of, uint32_t slot),
                         const void *of) {
     const struct share *share = context;
-    return store_hold_any(share->hold, is_it, of);
+    return share->hold != NULL && store_hold_any(share->hold, is_it, of);
 }
 
 static void share_free(void *context) {
@@ -54,11 +55,10 @@ static void share_free(void *context) {
 
 void call_reply_snapshot(struct call *call, const struct call_snapshot_kind *kind, void *snapshot,
                          size_t count) {
+    struct store_hold *hold = kind->is_in_memory ? NULL : store_hold_begin(call->engine->store);
     struct share *share = mem_alloc(sizeof *share);
-    *share = (struct share){.store = call->engine->store,
-                            .kind = kind,
-                            .snapshot = snapshot,
-                            .hold = store_hold_begin(call->engine->store)};
+    *share = (struct share){
+        .store = call->engine->store, .kind = kind, .snapshot = snapshot, .hold = hold};
     const struct outbox_source source = {.context = share,
                                          .left = count,
                                          .read = share_read,
@@ -140,16 +140,16 @@ static void rows_free(void *snapshot) {
     hash_snapshot_free(snapshot);
 }
 
-#define ROWS(writes)                                                                               \
+#define ROWS(writes, in_memory)                                                                    \
     {                                                                                              \
         .read = rows_read, .write = (writes), .take = rows_take, .memory = rows_memory,            \
-        .free = rows_free                                                                          \
+        .free = rows_free, .is_in_memory = (in_memory)                                             \
     }
 
 void call_share_hash(struct call *call, const struct hash_type *hash, enum hash_rows rows) {
-    static const struct call_snapshot_kind fields = ROWS(fields_write);
-    static const struct call_snapshot_kind values = ROWS(elements_write);
-    static const struct call_snapshot_kind pairs = ROWS(pairs_write);
+    static const struct call_snapshot_kind fields = ROWS(fields_write, true);
+    static const struct call_snapshot_kind values = ROWS(elements_write, false);
+    static const struct call_snapshot_kind pairs = ROWS(pairs_write, false);
     const struct call_snapshot_kind *kind = &pairs;
     if (rows == HASH_FIELDS) kind = &fields;
     if (rows == HASH_VALUES) kind = &values;

@@ -65,6 +65,7 @@ void client_run(struct client *client) {
         if (executed == ENGINE_COMMANDS_PER_TURN) {
             client_enter(client, CLIENT_RUNNABLE);
         } else if (outbox_pending(&client->outbox) > OUTBOX_PAUSE_BYTES) {
+            cold_forget_bytes(client); // nobody knows for how long
             client_enter(client, CLIENT_STUFFED);
         } else if (!client->has_request && !next_request(client)) {
             break;
@@ -171,7 +172,7 @@ void engine_run(struct engine *engine) {
     if (engine->has_expired_left) expire_run(engine);
     engine->steps_left = engine->look_steps;
     run_clients(engine);
-    sweep_trash(engine, ENGINE_TRASH_PER_TURN);
+    sweep_trash(engine, engine->trash_steps);
     if (engine->store != NULL) store_note_empty(engine->store);
 }
 

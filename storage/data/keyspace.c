@@ -5,6 +5,7 @@
 #include "proto/base/link.h"
 #include "proto/base/mem.h"
 #include "proto/base/must.h"
+#include "proto/base/mutant.h"
 #include "proto/base/num.h"
 #include "storage/data/group.h"
 #include "storage/data/keyspace_state.h"
@@ -318,6 +319,8 @@ void keyspace_discard(struct keyspace *keyspace, enum value_type type, union ent
 void keyspace_discard_group(struct keyspace *keyspace, struct group *group) {
     struct trash *trash = &keyspace->trash;
     if (group == NULL) return;
+    // Of what is taken from its stream it does not hear any more.
+    if (!MUTANT(DESTROYED_STILL_LISTED)) group_drop_runs(group);
     if (trash_wants(trash, group_weight(group)))
         trash_put_group(trash, group);
     else

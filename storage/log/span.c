@@ -91,7 +91,7 @@ uint64_t log_span_bytes(const struct log_span *span) {
 static enum err read_header(const struct span_segment *segment, struct segment_header *out,
                             struct fault *fault) {
     char name[SEGMENT_NAME_BYTES];
-    char block[LOG_ALIGN];
+    _Alignas(LOG_ALIGN) char block[LOG_ALIGN]; // the file may be one that is written directly
     bool has_damaged_copy = false;
     segment_name(name, segment->slot);
     const enum err err = vfs_read_at(segment->file, block, sizeof block, 0);

@@ -101,12 +101,45 @@ static void a_full_disk_is_not_held(void **state) {
     assert_answer(world, other, "RPUSH fresh 1", ":1\r\n");
 }
 
+// What was read for a command is not kept for as long as its client does not read its replies.
+static void a_command_behind_many_replies_holds_nothing(void **state) {
+    struct world *world = *state;
+    struct peer *peer = world_connect(world);
+    struct peer *other = world_connect(world);
+    char line[LINE];
+    snprintf(line, sizeof line, "SET s %s", big('a'));
+    assert_answer(world, other, line, "+OK\r\n");
+    make_cold(world);
+    peer->is_deaf = true;
+    peer_type(peer, "GETRANGE s 0 1");
+    assert_int_equal(peer->client->state, CLIENT_READING);
+    // As if a very long value had come meanwhile.
+    struct buf *bytes = &peer->client->outbox.bytes;
+    const size_t filler = OUTBOX_PAUSE_BYTES + 1;
+    memset(buf_reserve(bytes, filler), 'f', filler);
+    bytes->len += filler;
+    outbox_fence(&peer->client->outbox, 0, 0);
+    assert_int_equal(world_read(world), 1);
+    assert_int_equal(peer->client->state, CLIENT_STUFFED);
+    assert_answer(world, other, "DEL s", ":1\r\n");
+    make_cold(world);
+    fold(world);
+    assert_int_equal(log_given_up_count(store_log(world->store)), 0);
+    peer->is_deaf = false;
+    engine_sent(peer->client, 0);
+    client_publish(peer->client);
+    world_settle(world);
+    assert_int_equal(peer->client->state, CLIENT_IDLE);
+    assert_slice(slice_of(peer->seen.data + filler, peer->seen.len - filler), SLICE("$0\r\n\r\n"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cold_test(a_reply_keeps_the_segments_it_needs),
         cold_test(who_does_not_read_holds_space_for_some_seconds),
         cold_test(who_has_read_a_moment_ago_may_hold_it_longer),
         cold_test(a_full_disk_is_not_held),
+        cold_test(a_command_behind_many_replies_holds_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -444,6 +444,27 @@ static void what_is_not_listed_yet_goes_with_its_stream(void **state) {
     }
 }
 
+// The stream changes, or all ends, before the next sweep.
+static void a_group_that_is_destroyed_lists_nothing_any_more(void **state) {
+    (void)state;
+    for (int is_trimmed = 0; is_trimmed < 2; is_trimmed++) {
+        struct world world;
+        world_init(&world, 1);
+        keyspace_defer(world.keyspace, 64);
+        read_all(&world, 1);
+        const struct effect destroy = {
+            .type = EFFECT_GROUP_DESTROY, .key = SLICE("s"), .group = SLICE("g")};
+        world_apply(&world, &destroy);
+        const struct effect trim = {
+            .type = EFFECT_STREAM_TRIM, .key = SLICE("s"), .count = 900, .id = {900, 0}};
+        if (is_trimmed) world_apply(&world, &trim);
+        while (is_trimmed && keyspace_has_trash(world.keyspace))
+            keyspace_sweep(world.keyspace, 10);
+        keyspace_check(world.keyspace);
+        world_deinit(&world);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(freeing_in_steps_ends_where_freeing_at_once_does),
@@ -451,6 +472,7 @@ int main(void) {
         cmocka_unit_test(a_step_frees_a_bounded_number_of_elements),
         cmocka_unit_test(a_long_read_is_listed_by_and_by_and_nobody_sees_it),
         cmocka_unit_test(what_is_not_listed_yet_goes_with_its_stream),
+        cmocka_unit_test(a_group_that_is_destroyed_lists_nothing_any_more),
         cmocka_unit_test(a_flush_of_large_values_is_swept_in_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

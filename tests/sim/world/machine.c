@@ -98,6 +98,7 @@ static void start_engine(struct world *world) {
         .seed = world->options->seed ^ world->salt,
         .snapshot_min = world->snapshot_min,
         .look_bytes = world->snapshot_min < 1000 ? 64 * world->snapshot_min : 0,
+        .trash_steps = world->trash_steps,
         .look_steps = world->snapshot_min < 1000 ? world->snapshot_min : 0,
         .wall_us = world->wall_us,
         .monotonic_us = world->monotonic_us,
@@ -263,8 +264,10 @@ static void empty_disk(struct world *world) {
     // Rows of references are for lists that are not shared.
     world->snapshot_min = world_chance(world, 3) ? 1 + (size_t)rng_below(&world->rng, 8) : 1000;
     struct rng ahead = world->rng; // a copy: old seeds lead through the same lives as ever
-    world->trash_min = (size_t)rng_below(&ahead, 16);  // 0: the usual
-    world->walk_looks = (size_t)rng_below(&ahead, 24); // 0: the usual
+    world->trash_min =
+        (size_t)rng_below(&ahead, rng_below(&ahead, 2) == 0 ? 3 : 16); // 0: the usual
+    world->walk_looks = (size_t)rng_below(&ahead, 24);                 // 0: the usual
+    world->trash_steps = (size_t)rng_below(&ahead, 6);                 // 0: the usual
     memory_disk_set_cached(world->disk, (enum memory_cached)rng_below(&world->rng, 3));
     world->sync_method = world_chance(world, 4) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
     world->has_jobs = world_has(world, WORLD_JOBS) && !world_chance(world, 3);

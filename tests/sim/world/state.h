@@ -117,6 +117,7 @@ struct world {
     size_t cold_read_cache_bytes;
     size_t trash_min;    // elements of a value that is freed in steps
     size_t walk_looks;   // of cleaner and scrub in one step
+    size_t trash_steps;  // elements of such values that go in a turn
     size_t snapshot_min; // elements or entries that a reply shares
     uint64_t recovered;  // frames this process found
     bool is_stopping;    // SHUTDOWN was asked for
