@@ -28,11 +28,11 @@ void store_hold_end(struct store *store, struct store_hold *hold) {
 
 bool store_hold_any(const struct store_hold *hold,
                     bool (*is_it)(const void *context, uint32_t slot), const void *context) {
-    for (size_t i = 0; i < hold->count; i++)
+    for (size_t i = 0; hold != NULL && i < hold->count; i++)
         if (is_it(context, hold->slots[i])) return true;
     return false;
 }
 
 size_t store_hold_memory(const struct store_hold *hold) {
-    return hold->count * sizeof hold->slots[0];
+    return hold == NULL ? 0 : hold->count * sizeof hold->slots[0];
 }

@@ -36,14 +36,13 @@ static void share_take(void *context) {
 
 static size_t share_memory(const void *context) {
     const struct share *share = context;
-    const size_t held = share->hold == NULL ? 0 : store_hold_memory(share->hold);
-    return sizeof *share + share->kind->memory(share->snapshot) + held;
+    return sizeof *share + share->kind->memory(share->snapshot) + store_hold_memory(share->hold);
 }
 
 static bool share_holds(const void *context, bool (*is_it)(const void *of, uint32_t slot),
                         const void *of) {
     const struct share *share = context;
-    return share->hold != NULL && store_hold_any(share->hold, is_it, of);
+    return store_hold_any(share->hold, is_it, of);
 }
 
 static void share_free(void *context) {

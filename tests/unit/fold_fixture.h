@@ -3,6 +3,7 @@
 #define ACKD_TESTS_UNIT_FOLD_FIXTURE_H
 
 #include "proto/base/rng.h"
+#include "storage/cleaner.h"
 #include "storage/fold.h"
 #include "storage/state/state_load.h"
 #include "tests/unit/store_fixture.h"
@@ -44,6 +45,15 @@ static inline void pop_one(struct store *store, const char *key) {
     txn_list_pop(txn, 0, slice_str(key), LIST_HEAD, 1);
     txn_commit(txn);
     settle(store);
+}
+
+// Has every segment but the last cleaned, if it holds anything. The log has to be settled.
+static inline unsigned take_all(struct store *store) {
+    const struct log *log = store_log(store);
+    unsigned taken = 0;
+    for (size_t i = 0; i + 1 < log_segment_count(log); i++)
+        taken += cleaner_take(store_cleaner(store), log_segment_at(log, i).sequence);
+    return taken;
 }
 
 // Fills and empties a list until so many segments are sealed.

@@ -240,15 +240,6 @@ static void step_until_rest(struct player *player, void (*meanwhile)(struct play
     } while (cleaner_stats(store_cleaner(player->f->store)).is_running);
 }
 
-// Every segment but the last, if it holds anything. The log has to be settled.
-static unsigned take_all(struct store *store) {
-    const struct log *log = store_log(store);
-    unsigned taken = 0;
-    for (size_t i = 0; i + 1 < log_segment_count(log); i++)
-        taken += cleaner_take(store_cleaner(store), log_segment_at(log, i).sequence);
-    return taken;
-}
-
 static struct player *begin(void **state, uint64_t seed) {
     struct player *player = test_calloc(1, sizeof *player);
     player->f = *state;

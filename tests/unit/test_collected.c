@@ -28,14 +28,6 @@ static struct scene make_scene(struct fixture *f) {
     return (struct scene){.store = f->store};
 }
 
-static void take_segments_with_values(struct scene *scene) {
-    const struct log *log = store_log(scene->store);
-    unsigned taken = 0;
-    for (size_t i = 0; i + 1 < log_segment_count(log); i++)
-        taken += cleaner_take(store_cleaner(scene->store), log_segment_at(log, i).sequence);
-    assert_int_equal(taken, 2);
-}
-
 // The old values go for good, and with them their segment.
 static void old_values_go(struct scene *scene) {
     const struct log *log = store_log(scene->store);
@@ -86,7 +78,7 @@ static void clean_to_the_end(struct scene *scene) {
 static struct scene begin_to_collect(struct fixture *f) {
     struct scene scene = make_scene(f);
     cleaner_set_rate(store_cleaner(f->store), RATE);
-    take_segments_with_values(&scene);
+    assert_int_equal(take_all(f->store), 2);
     assert_null(cleaner_step_once(&scene)); // there is more to look at
     old_values_go(&scene);
     assert_int_equal(log_given_up_count(store_log(f->store)), 1);

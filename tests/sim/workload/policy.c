@@ -29,7 +29,7 @@ static const struct policy policies[] = {
     {NULL, "del", 0, 50, {NULL}},
     {NULL, "unlink", 0, 50, {NULL}},
     {NULL, "xtrim", 0, 30, {NULL}},
-    {"xgroup", "destroy", 0, 25, {NULL}},
+    {"xgroup", "destroy", 0, 15, {NULL}},
     {"xgroup", "delconsumer", 0, 30, {NULL}},
     {"xgroup", "setid", 0, 30, {NULL}},
     // An id at the end of all ids is the end of a stream, too.

@@ -264,10 +264,10 @@ static void empty_disk(struct world *world) {
     // Rows of references are for lists that are not shared.
     world->snapshot_min = world_chance(world, 3) ? 1 + (size_t)rng_below(&world->rng, 8) : 1000;
     struct rng ahead = world->rng; // a copy: old seeds lead through the same lives as ever
-    world->trash_min =
-        (size_t)rng_below(&ahead, rng_below(&ahead, 2) == 0 ? 3 : 16); // 0: the usual
-    world->walk_looks = (size_t)rng_below(&ahead, 24);                 // 0: the usual
-    world->trash_steps = (size_t)rng_below(&ahead, 6);                 // 0: the usual
+    // 0: the usual
+    world->trash_min = (size_t)rng_below(&ahead, 16);
+    world->walk_looks = (size_t)rng_below(&ahead, 24);
+    world->trash_steps = (size_t)rng_below(&ahead, 6);
     memory_disk_set_cached(world->disk, (enum memory_cached)rng_below(&world->rng, 3));
     world->sync_method = world_chance(world, 4) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
     world->has_jobs = world_has(world, WORLD_JOBS) && !world_chance(world, 3);
